@@ -25,5 +25,6 @@ pub mod plan;
 pub mod platform;
 pub mod run;
 mod similar;
+mod sparse;
 pub mod stop;
 pub mod terms;

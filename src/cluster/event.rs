@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
+use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use super::error::ClusterError;
 use super::object::FIELD_MANAGER;
 use super::stamp;
 use crate::api::RecordingCallback;
+use crate::hash::hash;
 use crate::lock::lock;
 use crate::plan::facts::reason::Reason;
 
@@ -61,7 +63,8 @@ struct EventQueues {
     served: HashMap<String, VecDeque<Transition>>,
     /// The namespaces that are passed over, and until when.
     resting: HashMap<String, Instant>,
-    series: HashMap<SeriesKey, Series>,
+    /// By what stands for object, tone and reason.
+    series: HashMap<NonZeroU64, Series>,
 }
 
 /// Whether somebody should look at it.
@@ -215,12 +218,9 @@ impl Publishing {
     }
 }
 
-/// Object, tone and reason.
-type SeriesKey = (String, EventType, Reason);
-
-/// The event that tells something, which may come again.
+/// The event that tells something, which may come again. Its name follows from the object's and this time.
 struct Series {
-    event: String,
+    begun: MicroTime,
     count: i32,
     last: Instant,
 }
@@ -229,30 +229,31 @@ impl Publishing {
     async fn publish(&self, transition: Transition) -> Result<(), ClusterError> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &transition.namespace());
         let uid = transition.about.uid.clone().unwrap_or_default();
-        let key = (uid, transition.event_type, transition.reason);
+        let key = hash(&(uid, transition.event_type, transition.reason));
         let before = lock(&self.state).series.remove(&key);
         let before = before.filter(|series| series.last.elapsed() < SERIES);
-        let (event, count) = if let Some(series) = before {
+        let (begun, count) = if let Some(series) = before {
             let count = series.count + 1;
             let last = transition.at.clone();
             let more = json!({"series": {"count": count, "lastObservedTime": last}});
             let (params, more) = (PatchParams::default(), Patch::Merge(&more));
-            let patched = events.patch(&series.event, &params, &more);
+            let name = transition.event_name(&series.begun);
+            let patched = events.patch(&name, &params, &more);
             call("count an event", patched).await?;
-            (series.event, count)
+            (series.begun, count)
         } else {
+            let begun = transition.at.clone();
             let event = transition.into_event(&self.instance);
             let params = PostParams::default();
             call("publish an event", events.create(&params, &event)).await?;
-            let event = event.metadata.name.unwrap_or_default();
-            (event, 1)
+            (begun, 1)
         };
         let mut state = lock(&self.state);
         if state.series.len() == MOST_SERIES {
             state.series.clear();
         }
         let last = Instant::now();
-        state.series.insert(key, Series { event, count, last });
+        state.series.insert(key, Series { begun, count, last });
         Ok(())
     }
 }
@@ -262,9 +263,14 @@ impl Transition {
         self.about.namespace.clone().unwrap_or_default()
     }
 
-    fn into_event(self, instance: &str) -> Event {
+    /// The name of the event that first told it, then.
+    fn event_name(&self, at: &MicroTime) -> String {
         let name = self.about.name.as_deref().unwrap_or_default();
-        let name = format!("{name}.{:x}", self.at.0.as_nanosecond());
+        format!("{name}.{:x}", at.0.as_nanosecond())
+    }
+
+    fn into_event(self, instance: &str) -> Event {
+        let name = self.event_name(&self.at);
         let event_type = match self.event_type {
             EventType::Normal => "Normal",
             EventType::Warning => "Warning",

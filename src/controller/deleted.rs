@@ -2,13 +2,15 @@
 //! every object of the project, or an object that replaces another would take the dead row over. Kept in memory only.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::lock::lock;
 use crate::plan::facts::row::Row;
+use crate::sparse::Sparse as _;
 use crate::terms::target::Target;
 
 /// How long a deleted id counts as absent.
@@ -16,17 +18,21 @@ const COUNTS_FOR: Duration = Duration::from_mins(10);
 
 /// The ids that were deleted lately, in all projects.
 #[derive(Default)]
-pub(super) struct DeletedIds(Mutex<LatelyNoted<str>>);
-
-/// What was noted a short while ago, each once in memory: tens of thousands may have gone. Every object of a sweep asks: to ask costs no
-/// more for how much there is.
-struct LatelyNoted<K: ?Sized> {
-    newest: BTreeMap<Arc<K>, Instant>,
-    /// In the order of time; one that was noted again is there again.
-    order: VecDeque<(Instant, Arc<K>)>,
+pub(super) struct DeletedIds {
+    lately: Mutex<LatelyNoted<u64>>,
+    /// An id is not kept, but what stands for it in this process: that nobody can aim at, whoever may choose an id.
+    standing: RandomState,
 }
 
-impl<K: ?Sized> Default for LatelyNoted<K> {
+/// What was noted a short while ago: tens of thousands may have gone, so that each is small and has no place of its own in memory. Every
+/// object of a sweep asks: to ask costs no more for how much there is.
+struct LatelyNoted<K> {
+    newest: BTreeMap<K, Instant>,
+    /// In the order of time; one that was noted again is there again.
+    order: VecDeque<(Instant, K)>,
+}
+
+impl<K> Default for LatelyNoted<K> {
     fn default() -> Self {
         Self {
             newest: BTreeMap::new(),
@@ -35,9 +41,9 @@ impl<K: ?Sized> Default for LatelyNoted<K> {
     }
 }
 
-impl<K: Ord + ?Sized> LatelyNoted<K> {
-    fn note(&mut self, key: Arc<K>, now: Instant) {
-        self.order.push_back((now, Arc::clone(&key)));
+impl<K: Ord + Copy> LatelyNoted<K> {
+    fn note(&mut self, key: K, now: Instant) {
+        self.order.push_back((now, key));
         self.newest.insert(key, now);
     }
 
@@ -50,6 +56,7 @@ impl<K: Ord + ?Sized> LatelyNoted<K> {
             if self.newest.get(&key).is_some_and(|at| is_over(*at)) {
                 self.newest.remove(&key);
             }
+            self.order.give_back();
         }
     }
 }
@@ -57,7 +64,8 @@ impl<K: Ord + ?Sized> LatelyNoted<K> {
 impl DeletedIds {
     /// An id of this project was deleted, or is known to be gone.
     pub(super) fn add(&self, target: &Target, id: &str) {
-        self.lately().note(key(target, id).into(), Instant::now());
+        let key = self.key(target, id);
+        self.lately().note(key, Instant::now());
     }
 
     /// The ids of this project that count as absent, of those given: every reconcile asks, and all that there are may be as many as
@@ -68,27 +76,30 @@ impl DeletedIds {
         ids: impl Iterator<Item = &'a str>,
     ) -> BTreeSet<String> {
         let lately = self.lately();
-        let absent = ids.filter(|id| lately.newest.contains_key(&*key(target, id)));
+        let absent = ids.filter(|id| lately.newest.contains_key(&self.key(target, id)));
         absent.map(str::to_owned).collect()
     }
 
     /// What of these rows of this project does not count as absent.
     pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
         let lately = self.lately();
-        rows.retain(|row| !lately.newest.contains_key(&*key(target, &row.id)));
+        rows.retain(|row| !lately.newest.contains_key(&self.key(target, &row.id)));
         rows
     }
 
-    fn lately(&self) -> MutexGuard<'_, LatelyNoted<str>> {
-        let mut lately = lock(&self.0);
+    fn lately(&self) -> MutexGuard<'_, LatelyNoted<u64>> {
+        let mut lately = lock(&self.lately);
         lately.forget_old(Instant::now());
         lately
     }
-}
 
-/// Region, project and id: no region and no project has a line's end.
-fn key(target: &Target, id: &str) -> String {
-    format!("{}\n{}\n{id}", target.region, target.project_id)
+    /// Stands for an id of a project.
+    fn key(&self, target: &Target, id: &str) -> u64 {
+        let Target {
+            region, project_id, ..
+        } = target;
+        self.standing.hash_one((region, project_id, id))
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +147,7 @@ mod tests {
     }
 
     /// A key that counts how often keys are compared.
-    #[derive(PartialEq, Eq)]
+    #[derive(Clone, Copy, PartialEq, Eq)]
     struct CountedKey(usize);
 
     impl PartialOrd for CountedKey {
@@ -157,7 +168,7 @@ mod tests {
         const MANY: usize = 20_000;
         let (mut lately, began) = (LatelyNoted::default(), Instant::now());
         for number in 0..MANY {
-            lately.note(Arc::new(CountedKey(number)), began);
+            lately.note(CountedKey(number), began);
         }
         COMPARED.set(0);
         for number in 0..1_000 {
@@ -168,13 +179,15 @@ mod tests {
         assert!(compared <= 1_000 * 60, "{compared}");
         // What was noted again counts from then.
         advance(COUNTS_FOR / 2).await;
-        lately.note(Arc::new(CountedKey(7)), Instant::now());
+        lately.note(CountedKey(7), Instant::now());
         advance(COUNTS_FOR / 2).await;
         lately.forget_old(Instant::now());
         assert_eq!((lately.newest.len(), lately.order.len()), (1, 1));
         advance(COUNTS_FOR / 2).await;
         lately.forget_old(Instant::now());
         assert_eq!((lately.newest.len(), lately.order.len()), (0, 0));
+        let room = lately.order.capacity();
+        assert!(room < 8, "{room}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 //! Gauges that are counted anew from what the stores and the accounts hold, not kept up by events; and what is remembered of objects that
-//! are not there is forgotten. Calls nobody.
+//! are not there, and of places at which nothing is under way, is forgotten. Calls nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
         }
         context.metrics.set_resources(&counts);
         context.memories.keep(|uid| context.index.has(uid));
+        context.places.tidy();
         context.accounts.set_gauges(&context.metrics);
         tokio::time::sleep(INTERVAL).await;
     }

@@ -29,6 +29,7 @@ use crate::plan::step::contention::HOUR;
 use crate::plan::step::drift;
 use crate::platform::account::AccountKey;
 use crate::platform::call_budget::{CallBudget, SpendCalls};
+use crate::sparse::Sparse as _;
 use crate::terms::failure::{Failure, Operation};
 
 /// The memories of all objects, by UID. Each by itself: the table keeps room for more than there are.
@@ -134,14 +135,17 @@ impl Memories {
 
     /// Forgets an object that is gone or no longer ours to serve.
     pub(super) fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
+        let mut memories = self.lock();
+        memories.remove(uid);
+        memories.give_back();
     }
 
     /// Forgets the objects that are not there, save those that are cleared away after: what comes late of one that has gone (an answer,
     /// a sweep) would be kept for ever.
     pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
-        self.lock()
-            .retain(|uid, memory| memory.clearing || is_there(uid));
+        let mut memories = self.lock();
+        memories.retain(|uid, memory| memory.clearing || is_there(uid));
+        memories.give_back();
     }
 
     /// How many objects are remembered.

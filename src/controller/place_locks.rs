@@ -30,4 +30,15 @@ impl PlaceLocks {
         };
         lock.lock_owned().await
     }
+
+    /// How many places are kept.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        lock(&self.0).count()
+    }
+
+    /// Forgets the places at which nothing is under way any more: after a wave they would stay until the next one.
+    pub(super) fn tidy(&self) {
+        lock(&self.0).tidy();
+    }
 }

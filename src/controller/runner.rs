@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument as _, debug_span};
 
 use super::store::{KeptObject, ObjectStore};
+use crate::sparse::Sparse as _;
 use crate::stop::Stop;
 
 /// An object that is to be reconciled.
@@ -152,9 +153,7 @@ impl WorkQueue {
             return;
         }
         self.objects.remove(name);
-        if self.objects.len() < self.objects.capacity() / 4 {
-            self.objects.shrink_to_fit();
-        }
+        self.objects.give_back();
     }
 
     /// When the next one is due.

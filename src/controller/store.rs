@@ -22,6 +22,7 @@ use crate::lock::lock;
 use crate::login::secret::References;
 use crate::plan::facts::conditions;
 use crate::plan::facts::reason::Reason;
+use crate::sparse::Sparse as _;
 
 /// After so long without an event the next one may give work, whatever it says.
 const SILENCE: Duration = Duration::from_hours(1);
@@ -131,6 +132,7 @@ impl ObjectStore {
                 let name = name(object);
                 if kept.find(&name).is_some_and(|known| *known.uid == *uid) {
                     kept.known.remove(name.as_str());
+                    kept.known.give_back();
                 }
                 None
             }
@@ -243,6 +245,7 @@ impl Kept {
         }
         if self.references.len() >= self.tidied_at {
             self.references.retain(|known| Arc::strong_count(known) > 1);
+            self.references.give_back();
             self.tidied_at = 2 * self.references.len() + 16;
         }
         let references = Arc::new(references);

@@ -28,13 +28,24 @@ impl<K: Eq + Hash, V> WeakRegistry<K, V> {
             return held;
         }
         if self.held.len() >= self.tidied_at {
-            self.held.retain(|_, held| held.strong_count() > 0);
-            self.held.shrink_to(2 * self.held.len());
-            self.tidied_at = 2 * self.held.len() + 1;
+            self.tidy();
         }
         let fresh = make();
         self.held.insert(key, Arc::downgrade(&fresh));
         fresh
+    }
+
+    /// Forgets what nobody uses any more.
+    pub(super) fn tidy(&mut self) {
+        self.held.retain(|_, held| held.strong_count() > 0);
+        self.held.shrink_to(2 * self.held.len());
+        self.tidied_at = 2 * self.held.len() + 1;
+    }
+
+    /// How many are kept, in use or not.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.held.len()
     }
 
     /// All that are in use.

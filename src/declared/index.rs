@@ -19,6 +19,7 @@ use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
 use crate::plan::ownership::{Candidate, find_owner};
+use crate::sparse::Sparse as _;
 use crate::terms::target::Target;
 
 /// All objects that this operator serves, by place and by id.
@@ -313,6 +314,7 @@ impl Tables {
 
     fn take(&mut self, uid: &str) -> Option<Box<IndexEntry>> {
         let mut entry = self.entries.remove(uid)?;
+        self.entries.give_back();
         entry.rank = self.ranks.replace(entry.rank.take(), None);
         let without = |users: Option<&mut SortedUids>| {
             users.is_some_and(|users| {
@@ -322,11 +324,13 @@ impl Tables {
         };
         if without(self.places.get_mut(&entry.place)) {
             self.places.remove(&entry.place);
+            self.places.give_back();
         }
         if let Some(id) = &entry.id
             && without(self.ids.get_mut(id))
         {
             self.ids.remove(id);
+            self.ids.give_back();
         }
         Some(entry)
     }

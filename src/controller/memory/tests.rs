@@ -135,3 +135,22 @@ fn a_record_that_was_read_to_be_gone_is_remembered_though_the_watch_still_brings
     memory.note_brought(4, Some(&record), None);
     assert_eq!(memory.record, None, "the object has it");
 }
+
+#[test]
+fn no_room_is_kept_for_objects_that_came_and_went() {
+    let memories = Memories::default();
+    let remember = || {
+        for number in 0..1000 {
+            memories.with(&number.to_string(), |_| ());
+        }
+    };
+    let room = || memories.lock().capacity();
+    remember();
+    for number in 0..1000 {
+        memories.forget(&number.to_string());
+    }
+    assert!(room() < 16, "{}", room());
+    remember();
+    memories.keep(|uid| uid == "7");
+    assert!(memories.count() == 1 && room() < 16, "{}", room());
+}

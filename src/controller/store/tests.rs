@@ -55,3 +55,17 @@ fn who_is_woken_by_a_list_under_way_works_on_what_it_shows() {
         (None, Some(3))
     );
 }
+
+#[test]
+fn no_room_is_kept_for_objects_that_came_and_went() {
+    let store = ObjectStore::default();
+    let objects: Vec<_> = (0..1000).map(|it| object(&it.to_string(), 1)).collect();
+    for object in &objects {
+        store.apply(&watcher::Event::Apply(object.clone()), 0);
+    }
+    for object in objects {
+        store.apply(&watcher::Event::Delete(object), 0);
+    }
+    let room = store.lock().known.capacity();
+    assert!(room < 16, "{room}");
+}

@@ -20,6 +20,8 @@ use crate::controller::index_updater::IndexUpdater;
 use crate::controller::leftover::Leftover;
 use crate::controller::store::ObjectStore;
 use crate::controller::{clean_up, gauges};
+use crate::plan::facts::place::Place;
+use crate::terms::target::Target;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -51,6 +53,28 @@ async fn what_comes_late_of_objects_that_have_gone_is_forgotten() {
     assert_eq!(context.memories.count(), 2);
     let reads = context.memories.with(&uid, |memory| memory.failed_reads);
     assert_eq!(reads, 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_at_which_nothing_is_under_way_are_forgotten() {
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let world = ControllerWorld::new(&trouble);
+    let context = world.idle();
+    let target = Target {
+        region: "cn-north-4".to_owned(),
+        project_id: PROJECT.to_owned(),
+        endpoint: String::new(),
+    };
+    let mut held = Vec::new();
+    for number in 0..100 {
+        let place = Place::new(&format!("push-{number}.example.com"), "live");
+        held.push(context.places.lock(&target, &place).await);
+    }
+    held.truncate(2);
+    assert_eq!(context.places.count(), 100);
+    let counted = timeout(Duration::from_secs(1), gauges::run(&context, &[])).await;
+    assert!(counted.is_err(), "it never ends");
+    assert_eq!(context.places.count(), 2);
 }
 
 /// It left the selector and came back before its clean-up found it there: what was remembered since is of what is served.

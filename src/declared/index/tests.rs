@@ -5,6 +5,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::api::FINALIZER;
+use crate::api::status::Status;
 
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -295,4 +296,32 @@ fn the_owner_is_who_it_is_when_all_are_asked() {
             }
         });
     });
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_kept_of_objects_that_came_and_went() {
+    let index = Index::new(SETTLE);
+    let uids = || (0..1000).map(|number| number.to_string());
+    for uid in uids() {
+        let mut object = object(&uid, 1, None);
+        object.spec.publish_domain = format!("{uid}.example.com");
+        let status = Status {
+            callback_id: Some(uid),
+            ..Status::default()
+        };
+        object.status = Some(status);
+        index.put(&object);
+    }
+    for uid in uids() {
+        index.remove(&uid);
+    }
+    let tables = index.lock();
+    let Tables {
+        entries,
+        places,
+        ids,
+        ..
+    } = &*tables;
+    let capacities = [entries.capacity(), places.capacity(), ids.capacity()];
+    assert!(capacities.iter().all(|room| *room < 16), "{capacities:?}");
 }
