@@ -25,17 +25,8 @@ pub trait TableRow: Serialize {
     fn cells(&self) -> Vec<String>;
 }
 
-/// What was found, as the user wants it: `text` is for people.
+/// What was found, as the user wants it: `text` is for people, who read on stderr the sentences about what could not be told.
 pub fn render<T: Serialize>(
-    output: Output,
-    items: &[T],
-    text: impl FnOnce(&[T]) -> String,
-) -> anyhow::Result<String> {
-    render_with(output, items, &[], text)
-}
-
-/// As `render`, with a sentence for each thing that could not be told, which people read on stderr.
-pub fn render_with<T: Serialize>(
     output: Output,
     items: &[T],
     problems: &[String],
@@ -62,7 +53,7 @@ pub(super) fn render_found<T: Serialize>(
 ) -> anyhow::Result<CommandOutput> {
     print_problems(problems);
     Ok(CommandOutput {
-        text: render_with(output, items, problems, text)?,
+        text: render(output, items, problems, text)?,
         exit: ExitStatus::of(problems.is_empty()),
     })
 }
@@ -70,7 +61,7 @@ pub(super) fn render_found<T: Serialize>(
 /// What a program reads of a command of which nothing came.
 pub fn nothing(output: Output, problems: &[String]) -> String {
     // Strings can always be written.
-    render_with::<()>(output, &[], problems, |_| String::new()).unwrap_or_default()
+    render::<()>(output, &[], problems, |_| String::new()).unwrap_or_default()
 }
 
 /// Says something on stderr, in a line of its own whatever names and texts are in it: it may be closed, which is no reason to end.
@@ -207,16 +198,16 @@ mod tests {
 
     #[test]
     fn programs_get_every_value_as_it_is() {
-        let json = render(Output::Json, ROWS, table).unwrap();
+        let json = render(Output::Json, ROWS, &[], table).unwrap();
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
-        let yaml = render(Output::Yaml, ROWS, table).unwrap();
+        let yaml = render(Output::Yaml, ROWS, &[], table).unwrap();
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, json!({ "items": ROWS }));
         let problems = ["one can't be read".to_owned()];
         let no = ["no".to_owned()];
         for output in [Output::Json, Output::Yaml] {
-            let text = render_with(output, ROWS, &problems, table).unwrap();
+            let text = render(output, ROWS, &problems, table).unwrap();
             let read: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
             assert_eq!(read, json!({ "items": ROWS, "errors": problems }));
             let read: serde_json::Value = serde_saphyr::from_str(&nothing(output, &no)).unwrap();
@@ -224,7 +215,7 @@ mod tests {
         }
         assert_eq!(nothing(Output::Table, &no), "");
         assert_eq!(
-            render::<SamplePair>(Output::Yaml, &[], table).unwrap(),
+            render::<SamplePair>(Output::Yaml, &[], &[], table).unwrap(),
             "items: []\n"
         );
     }

@@ -22,7 +22,7 @@ use self::planned::{Planned, render_plans};
 use super::CommandOutput;
 use super::command_cloud::CommandCloud;
 use super::command_cluster::{CommandCluster, at_cluster, failed};
-use super::output::{nothing, print_message, print_problems, render_with};
+use super::output::{nothing, print_message, print_problems, render};
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::raw::RawObjects;
@@ -95,7 +95,7 @@ fn render_plans_or_problems(
     print_problems(&all);
     let text = match args.output.usual() {
         Some(output) if plans.is_empty() && !problems.is_empty() => Ok(nothing(output, problems)),
-        Some(output) => render_with(output, plans, &all, render_plans),
+        Some(output) => render(output, plans, &all, render_plans),
         None => Ok(markdown::render(plans, problems)),
     };
     match text {

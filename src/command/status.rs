@@ -6,7 +6,7 @@ pub mod watch;
 
 use self::story::ObjectStory;
 use super::command_cluster::{CommandCluster, ended};
-use super::output::{print_message, print_problems, render_with};
+use super::output::{print_message, print_problems, render};
 use super::readable::ReadObjects;
 use super::{CommandOutput, ExitStatus, chosen, now};
 use crate::config::objects::{Output, StatusArgs};
@@ -55,7 +55,7 @@ impl FoundStories {
     fn render(&self, output: Output) -> Result<CommandOutput, String> {
         let now = now();
         let text = |stories: &[ObjectStory]| text::render_stories(stories, now);
-        let text = render_with(output, &self.stories, &self.problems, text);
+        let text = render(output, &self.stories, &self.problems, text);
         Ok(CommandOutput {
             text: text.map_err(|error| format!("{error:#}"))?,
             exit: ExitStatus::of(self.problems.is_empty()),

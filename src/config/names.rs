@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use crate::platform::endpoint::is_label;
+
 /// A DNS label: the form of a namespace's name.
 pub fn label(text: &str) -> Result<String, String> {
     if is_label(text) {
@@ -145,12 +147,6 @@ pub(super) fn items(text: &str) -> Result<Vec<&str>, String> {
         }
     }
     Ok(items)
-}
-
-fn is_label(text: &str) -> bool {
-    let inside = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    let ends = !text.starts_with('-') && !text.ends_with('-');
-    (1..=63).contains(&text.len()) && ends && text.bytes().all(inside)
 }
 
 #[cfg(test)]

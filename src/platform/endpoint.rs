@@ -260,7 +260,8 @@ fn is_name(host: &str) -> bool {
     host.len() <= 253 && !disguised && host.split('.').all(|label| label == "*" || is_label(label))
 }
 
-fn is_label(label: &str) -> bool {
+/// A label of DNS, in lower case.
+pub(crate) fn is_label(label: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&label.len())
         && label.bytes().all(inside)

@@ -189,23 +189,26 @@ pub(super) async fn find(
             operators.push(operator);
         }
     }
-    if let Some(release) = release
-        && operators.is_empty()
-    {
-        let there_are = if others.is_empty() {
-            "none".to_owned()
-        } else {
-            others.join(", ")
-        };
-        let detail = format!("no operator of this release serves here; of others: {there_are}");
-        let remedy = "correct --release, or -n";
-        findings.push(Finding::failed(CHECK, release, detail, remedy));
-    } else if operators.is_empty() {
-        let detail = "there is no Deployment of one here".to_owned();
-        let remedy = "install it, by Helm or install.yaml; one that runs elsewhere is not seen";
-        findings.push(Finding::warning(CHECK, "", detail, remedy));
+    if operators.is_empty() {
+        findings.push(none_found(release, &others));
     }
     (operators, findings)
+}
+
+/// That no operator serves here, with those of other releases where one was named.
+fn none_found(release: Option<&str>, others: &[String]) -> Finding {
+    let Some(release) = release else {
+        let detail = "there is no Deployment of one here".to_owned();
+        let remedy = "install it, by Helm or install.yaml; one that runs elsewhere is not seen";
+        return Finding::warning(CHECK, "", detail, remedy);
+    };
+    let there_are = if others.is_empty() {
+        "none".to_owned()
+    } else {
+        others.join(", ")
+    };
+    let detail = format!("no operator of this release serves here; of others: {there_are}");
+    Finding::failed(CHECK, release, detail, "correct --release, or -n")
 }
 
 fn replicas(installed: &Installed) -> Finding {

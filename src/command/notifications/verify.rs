@@ -32,7 +32,7 @@ pub async fn run(args: &VerifyArgs) -> anyhow::Result<CommandOutput> {
     let verified = VerifiedNotification::new(&notification, &verdict);
     let line = format!("{}\n", verified.line());
     Ok(CommandOutput {
-        text: render(args.print.output, &[verified], |_| line)?,
+        text: render(args.print.output, &[verified], &[], |_| line)?,
         exit: ExitStatus::of(verdict == Verdict::Genuine),
     })
 }

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Either, Empty};
+use http_body_util::{BodyExt as _, Either, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -310,34 +310,29 @@ async fn read(
     response: http::Response<Incoming>,
     deadline: Deadline,
 ) -> Result<Response, TransportError> {
-    let (parts, mut incoming) = response.into_parts();
+    let (parts, incoming) = response.into_parts();
     let (status, headers) = (parts.status, parts.headers);
-    let mut body = BytesMut::new();
-    let problem = loop {
-        match timeout_at(deadline.instant, incoming.frame()).await {
-            Ok(None) => {
-                return Ok(Response {
-                    status,
-                    headers,
-                    body: body.freeze(),
-                });
-            }
-            Ok(Some(Ok(frame))) => match frame.into_data() {
-                Ok(chunk) if body.len() + chunk.len() <= MAX_BODY => {
-                    body.extend_from_slice(&chunk);
-                }
-                Ok(_) => break "the answer is larger than 1 MiB".to_owned(),
-                Err(_trailers) => {}
-            },
-            Ok(Some(Err(error))) => {
-                break format!("the answer broke off: {}", failure::innermost(&error));
-            }
-            Err(_) => break "the answer was not complete before the deadline".to_owned(),
+    let whole = Limited::new(incoming, MAX_BODY).collect();
+    let message = match timeout_at(deadline.instant, whole).await {
+        Ok(Ok(body)) => {
+            return Ok(Response {
+                status,
+                headers,
+                body: body.to_bytes(),
+            });
         }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            "the answer is larger than 1 MiB".to_owned()
+        }
+        Ok(Err(error)) => {
+            let cause = failure::innermost(error.as_ref());
+            format!("the answer broke off: {cause}")
+        }
+        Err(_) => "the answer was not complete before the deadline".to_owned(),
     };
     Err(TransportError::Unreadable {
         status,
         headers,
-        message: problem,
+        message,
     })
 }

@@ -95,34 +95,14 @@ impl Receiver {
     }
 
     async fn take(&self, notification: Notification) -> Response<Full<Bytes>> {
-        let mut verdict = self.expected.judge(&notification, Some(now()));
-        let mut note = None;
-        if let (true, Some(objects)) = (verdict.is_taken(), &self.objects) {
-            match objects.compare(&notification).await {
-                Comparison::Known => {}
-                Comparison::Unknown(objection) => verdict = Verdict::Elsewhere(objection),
-                Comparison::NotCompared(problem) => {
-                    note = Some(format!(
-                        "not compared with the cluster's objects: {problem}"
-                    ));
-                }
-            }
-        }
+        let (verdict, note) = self.judge(&notification).await;
         let mut verified = VerifiedNotification::new(&notification, &verdict);
         if let Some(note) = note {
             verified = verified.noted(&note);
         }
         if !verdict.is_taken() {
             self.print(verified);
-            let status = match verdict {
-                Verdict::Shifted(_) | Verdict::Elsewhere(_) => StatusCode::FORBIDDEN,
-                Verdict::Genuine
-                | Verdict::Unverified
-                | Verdict::Expired(_)
-                | Verdict::Wrong
-                | Verdict::Unsigned => StatusCode::UNAUTHORIZED,
-            };
-            return answer(status, "the notification does not count");
+            return answer(refusal(&verdict), "the notification does not count");
         }
         let sighting = lock(&self.seen).see(&notification);
         match sighting {
@@ -150,6 +130,23 @@ impl Receiver {
         answer(StatusCode::OK, "success")
     }
 
+    /// What there is to say of a notification, by its signature and by the objects of the cluster; and why by these nothing could be said.
+    async fn judge(&self, notification: &Notification) -> (Verdict, Option<String>) {
+        let verdict = self.expected.judge(notification, Some(now()));
+        let objects = self.objects.as_ref().filter(|_| verdict.is_taken());
+        let Some(objects) = objects else {
+            return (verdict, None);
+        };
+        match objects.compare(notification).await {
+            Comparison::Known => (verdict, None),
+            Comparison::Unknown(objection) => (Verdict::Elsewhere(objection), None),
+            Comparison::NotCompared(problem) => {
+                let note = format!("not compared with the cluster's objects: {problem}");
+                (verdict, Some(note))
+            }
+        }
+    }
+
     /// A line at once, also into a pipe. Who does not read any more gets no more.
     fn print(&self, verified: VerifiedNotification) {
         let line = match self.format {
@@ -162,6 +159,18 @@ impl Receiver {
             // Where nobody reads that either, it is lost.
             let _ = self.messages.give(not_printed(count));
         }
+    }
+}
+
+/// How a notification is answered that is not taken.
+fn refusal(verdict: &Verdict) -> StatusCode {
+    match verdict {
+        Verdict::Shifted(_) | Verdict::Elsewhere(_) => StatusCode::FORBIDDEN,
+        Verdict::Genuine
+        | Verdict::Unverified
+        | Verdict::Expired(_)
+        | Verdict::Wrong
+        | Verdict::Unsigned => StatusCode::UNAUTHORIZED,
     }
 }
 
