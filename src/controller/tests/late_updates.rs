@@ -20,6 +20,8 @@ const GIVEN_UP: Duration = Duration::from_secs(16);
 const LATE: Duration = Duration::from_secs(25);
 /// The settle time, and a little.
 const SETTLED: Duration = Duration::from_secs(32);
+/// Two sweeps, and a little.
+const SWEPT: Duration = Duration::from_mins(25);
 const NEXT: &str = "https://hooks.example.com/next";
 
 /// What becomes of the process.
@@ -109,7 +111,7 @@ async fn overtaken(lost: &[&str], fate: ProcessFate, contract: Contract) {
         story(&world)
     );
     assert_eq!(looks(&world), before + 1, "{}", story(&world));
-    world.pass(Duration::from_hours(2)).await;
+    world.pass(SWEPT).await;
     assert_eq!(
         world.count(&Method::PUT),
         lost.len() + 2,
@@ -118,6 +120,7 @@ async fn overtaken(lost: &[&str], fate: ProcessFate, contract: Contract) {
     );
     assert!(is_ready(&world), "{}", story(&world));
     blames_nobody(&world);
+    world.kill().await;
 }
 
 fn blames_nobody(world: &ControllerWorld) {
@@ -173,7 +176,7 @@ async fn an_update_that_is_made_again_is_looked_at_once_and_its_key_sent_once_mo
             "{keyed} {}",
             world.story.whole()
         );
-        world.pass(Duration::from_hours(2)).await;
+        world.pass(SWEPT).await;
         assert_eq!(
             world.count(&Method::PUT),
             puts,
@@ -182,10 +185,11 @@ async fn an_update_that_is_made_again_is_looked_at_once_and_its_key_sent_once_mo
         );
         assert!(is_ready(&world), "{}", world.story.whole());
         blames_nobody(&world);
+        world.kill().await;
     }
 }
 
-/// A look before that settles nothing, and who only looks tells what an update brings late, too.
+/// Who only looks tells what an update brings late, too.
 #[tokio::test(start_paused = true)]
 async fn who_only_looks_tells_what_an_update_brings_late() {
     let (script, mut world) = Script::with_world();

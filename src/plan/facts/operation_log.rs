@@ -210,7 +210,7 @@ pub fn lost_update(status: &Status, settle_time: Duration) -> Option<Timestamp> 
     for entry in &status.operations {
         match (operation(entry), outcome(entry)) {
             (Some(Operation::Update), Some(Outcome::Succeeded)) => {
-                answered = answered.max(entry.time)
+                answered = answered.max(entry.time);
             }
             (Some(Operation::Update), Some(Outcome::Unknown)) => {
                 let may_come = |lost: &Timestamp| Some(later(*lost, settle_time)) > answered;

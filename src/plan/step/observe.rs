@@ -20,12 +20,13 @@ use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
 
 /// The next step. Never one that changes the cloud.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
+    let recheck = recheck_update_at(facts);
     let is_planned = facts.status.plan.is_some()
         && facts.status.observed_generation == Some(facts.object.generation)
         && conditions::has_reason(&facts.status, Reason::ObserveOnly)
         && facts.unanswered().is_none()
         && !facts.dependency_changed
-        && recheck_update_at(facts).is_none_or(|at| facts.now < at)
+        && recheck.is_none_or(|at| facts.now < at)
         && !is_attempted_elsewhere(facts);
     if is_planned && facts.observed == Observed::Unasked {
         return match &facts.sweep_failure {
@@ -34,7 +35,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
             }
             _ => {
                 let rest = Requeue::new(Situation::unchanged());
-                Step::Requeue(rest.until(recheck_update_at(facts)))
+                Step::Requeue(rest.until(recheck))
             }
         };
     }
@@ -71,7 +72,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
             let situation = Situation::new(Reason::ObserveOnly, stage, message);
             let news = row.filter(|_| facts.status.sent.is_none());
             let rest = Requeue::new(situation).with_row(news);
-            Step::Requeue(rest.until(recheck_update_at(facts)))
+            Step::Requeue(rest.until(recheck))
         }
     }
 }

@@ -311,9 +311,9 @@ impl ModelWorld {
                     Doing::Decided(reconciliation) => {
                         let looks = matches!(reconciliation.step, Step::Look(_) | Step::Requeue(_));
                         let status = &reconciliation.object.status;
-                        let lost = operation_log::lost_update(status, world.settle_time());
+                        let given_up = operation_log::lost_update(status, world.settle_time());
                         // Each process looks once after an update that was given up.
-                        let is_new = lost != world.operators[who].memory.update_rechecked;
+                        let is_new = given_up != world.operators[who].memory.update_rechecked;
                         looks && (conditions::has_reason(status, Reason::Conflict) || is_new)
                     }
                     Doing::Posting(..) | Doing::WritingOutcome(..) | Doing::Ending(..) => false,
