@@ -163,7 +163,6 @@ impl Reconciliation<'_> {
         match answer {
             Ok(seen) => {
                 self.memory(|memory| {
-                    memory.look_at = None;
                     memory.sweep_failure = None;
                     memory.failed_sweeps = 0;
                 });
@@ -180,6 +179,7 @@ impl Reconciliation<'_> {
                     .deleted
                     .without_deleted(account.target(), seen.rows);
                 self.facts.observed = Observed::seen(begun, rows, seen.proves_absence);
+                self.has_looked = true;
                 self.note_recheck();
                 self.context.index.note_look(&uid, account.target());
                 self.note_seen_by(&account);
@@ -252,8 +252,7 @@ impl Reconciliation<'_> {
         if let (Some(due), Some(newest)) = (due, newest)
             && self.facts.observed.since(due)
         {
-            let id = newest.id.as_str().into();
-            self.memory(|memory| memory.rechecked = Some(id));
+            self.rechecked = Some(newest.id.as_str().into());
             self.facts.rechecked = true;
         }
     }

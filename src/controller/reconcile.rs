@@ -136,11 +136,12 @@ async fn plan_rounds(
         let mut reconciliation = Reconciliation::new(context, newest, slot);
         reconciliation.compare(inputs);
         reconciliation.facts.queued = queued;
-        let noticed = reconciliation.pending_news();
+        let (noticed, begun) = (reconciliation.pending_news(), Instant::now());
         let next = Box::pin(interpret(&mut reconciliation)).await?;
         // What only led to planning anew, for whatever cause, is still to be acted on.
         if !reconciliation.is_interrupted && (next != RoundEnd::Again || reconciliation.has_acted) {
             reconciliation.clear_news(&noticed);
+            reconciliation.clear_looks(begun);
         }
         queued = reconciliation.facts.queued;
         if next != RoundEnd::Again {
@@ -196,6 +197,15 @@ impl Reconciliation<'_> {
     /// What this round begins with that somebody saw at the cloud.
     fn pending_news(&self) -> (Option<Box<Sighting>>, Option<Box<Failure>>) {
         self.memory(|memory| (memory.news.clone(), memory.sweep_failure.clone()))
+    }
+
+    /// The looks that were due have been made and acted on; one that was put off since is still to come.
+    fn clear_looks(&mut self, begun: Instant) {
+        let (has_looked, rechecked) = (self.has_looked, self.rechecked.take());
+        self.memory(|memory| {
+            memory.look_at.take_if(|at| has_looked && *at <= begun);
+            memory.rechecked = rechecked.or(memory.rechecked.take());
+        });
     }
 
     /// It has been acted on, and is not news any more unless something newer was seen since.

@@ -58,6 +58,10 @@ pub(super) struct Reconciliation<'a> {
     pub(super) again: Option<Timestamp>,
     /// By whom what it began with as news was seen at the cloud.
     seen_by: Option<AccountKey>,
+    /// The place was looked at.
+    pub(super) has_looked: bool,
+    /// The attempt after whose closing it was.
+    pub(super) rechecked: Option<Box<str>>,
     /// It ended before anything was made of what was seen.
     pub(super) is_interrupted: bool,
     /// A change was sent, or a status written.
@@ -120,6 +124,8 @@ impl<'a> Reconciliation<'a> {
             slot,
             again: None,
             seen_by,
+            has_looked: false,
+            rechecked: None,
             is_interrupted: false,
             has_acted: false,
             made: None,

@@ -25,6 +25,7 @@ mod late_updates;
 mod left;
 mod lies;
 mod life;
+mod looks_due;
 mod no_room;
 mod object;
 mod observed;
