@@ -285,11 +285,8 @@ fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterA
         return Err(bad("its server needs https:// in front"));
     }
     // An empty one is none, as for kubectl: in a path it would be every namespace.
-    config.default_namespace = context
-        .namespace
-        .clone()
-        .filter(|namespace| !namespace.is_empty())
-        .unwrap_or_else(|| "default".to_owned());
+    let namespace = context.namespace.clone().filter(|name| !name.is_empty());
+    config.default_namespace = namespace.unwrap_or_else(|| "default".to_owned());
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or_default();
     config.root_cert = trusted(&cluster, &config, &bad)?;
     config.proxy_url = proxy(&cluster, &bad)?;

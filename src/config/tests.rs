@@ -256,13 +256,14 @@ fn every_flag_of_run_has_the_environment_twin_of_its_name_and_of_other_commands_
     let mut count = 0;
     for command in Cli::command().get_subcommands() {
         for flag in command.get_arguments() {
+            let id = flag.get_id();
             let (long, variable) = (flag.get_long(), flag.get_env().and_then(OsStr::to_str));
             let twin = long.map(|long| long.to_uppercase().replace('-', "_"));
             let is_twin = variable == twin.as_deref();
             match command.get_name() {
-                "run" => assert!(is_twin, "run {flag}: {variable:?}"),
-                _ if long == Some("kubeconfig") => assert!(is_twin, "{flag}: {variable:?}"),
-                name => assert_eq!(variable, None, "{name} {flag}"),
+                "run" => assert!(is_twin, "run {id}: {variable:?}"),
+                _ if long == Some("kubeconfig") => assert!(is_twin, "{id}: {variable:?}"),
+                name => assert_eq!(variable, None, "{name} {id}"),
             }
             count += 1;
         }

@@ -218,6 +218,22 @@ fn without_secret(object: &mut Value) {
     spec.remove("credentialsSecretRef");
 }
 
+/// The object that there is, as the request of this number finds it.
+fn stored(trouble: Trouble, number: usize) -> Value {
+    if trouble == Trouble::Changes {
+        return object("push", format!("round-{number}"));
+    }
+    let mut stored = object("push", "live");
+    if trouble == Trouble::NoSecret {
+        without_secret(&mut stored);
+    }
+    if trouble == Trouble::Moved {
+        let target = json!({ "region": "cn-north-4", "projectID": "of-old", "endpoint": "" });
+        stored["status"] = json!({ "target": target });
+    }
+    stored
+}
+
 fn refusal(code: u16, reason: &str, message: &str) -> Response {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure",
@@ -306,19 +322,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Dies(..)
         | Trouble::Together(_) => {}
     }
-    let app = if server.trouble == Trouble::Changes {
-        format!("round-{number}")
-    } else {
-        "live".to_owned()
-    };
-    let mut good = object("push", app);
-    match server.trouble {
-        Trouble::NoSecret => without_secret(&mut good),
-        Trouble::Moved => {
-            good["status"] = json!({ "target": { "region": "cn-north-4", "projectID": "of-old", "endpoint": "" } });
-        }
-        _ => {}
-    }
+    let good = stored(server.trouble, number);
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
     let value = match (name, resource) {
         ("version", _) => json!({
