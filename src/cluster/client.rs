@@ -284,10 +284,9 @@ fn from_files(files: &[&Path], context: Option<&str>) -> Result<Config, ClusterA
     if config.cluster_url.scheme().is_none() {
         return Err(bad("its server needs https:// in front"));
     }
-    config.default_namespace = context
-        .namespace
-        .clone()
-        .unwrap_or_else(|| "default".to_owned());
+    // An empty one is none, as for kubectl: in a path it would be every namespace.
+    let namespace = context.namespace.clone().filter(|name| !name.is_empty());
+    config.default_namespace = namespace.unwrap_or_else(|| "default".to_owned());
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or_default();
     config.root_cert = trusted(&cluster, &config, &bad)?;
     config.proxy_url = proxy(&cluster, &bad)?;

@@ -166,7 +166,7 @@ impl CommandLine {
         Self(words.into_iter().skip(start.unwrap_or(0) + 1).collect())
     }
 
-    /// The value of a flag.
+    /// The value of a flag, as far as there is one already: an empty namespace would be every one.
     fn value(&self, long: &str, short: &str) -> Option<String> {
         let mut words = self.0.iter();
         while let Some(word) = words.next() {
@@ -177,7 +177,7 @@ impl CommandLine {
                 .strip_prefix(long)
                 .and_then(|rest| rest.strip_prefix('='));
             if let Some(value) = joined {
-                return Some(value.to_owned());
+                return Some(value.to_owned()).filter(|value| !value.is_empty());
             }
         }
         None
@@ -204,6 +204,7 @@ mod tests {
             Some("media")
         );
         assert_eq!(namespace("status -n"), None);
+        assert_eq!(namespace("status --namespace= pu"), None);
         assert_eq!(namespace("status pu"), None);
         let cluster = line("status --kubeconfig /a:/b --context=test").cluster();
         assert_eq!(

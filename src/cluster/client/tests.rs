@@ -44,6 +44,17 @@ fn a_kubeconfig_becomes_a_client_without_retries_of_its_own() {
     assert_eq!(config.proxy_url, None);
 }
 
+/// In a path an empty namespace is every one.
+#[test]
+fn a_context_whose_namespace_is_empty_has_none() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("config");
+    let text = kubeconfig("{server: 'http://127.0.0.1:1'}");
+    fs::write(&file, text.replace("namespace: media", "namespace: ''")).unwrap();
+    let access = ClusterAccess::find(&[file], None, None).unwrap();
+    assert_eq!(access.config.default_namespace, "default");
+}
+
 #[test]
 fn the_proxy_is_the_one_of_the_kubeconfig() {
     let cluster = "{server: 'https://10.0.0.1', proxy-url: 'http://proxy.example.com:3128'}";
