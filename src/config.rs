@@ -1,5 +1,5 @@
-//! The grammar of the command line: flags with their environment twins, validated. Only this file and those in `config/` read them;
-//! what the cloud's SDK, proxies and certificates go by is read in `platform::ambient` and `platform::transport`.
+//! The grammar of the command line: flags, those of `run` with their environment twins, validated. Only this file and those in
+//! `config/` read them; what the cloud's SDK, proxies and certificates go by is read in `platform::ambient` and `platform::transport`.
 //!
 //! A command is one variant of `Command`. Whoever holds one holds values that were checked.
 
@@ -112,19 +112,17 @@ pub struct ClusterArgs {
     #[arg(long, env, value_name = "FILE")]
     kubeconfig: Option<OsString>,
     /// Context of the kubeconfig [default: its current-context]
-    #[arg(long, env, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
 }
 
 impl ClusterArgs {
     /// As flags with these values, or without, would give it.
     pub fn given(kubeconfig: Option<&OsStr>, context: Option<String>) -> Self {
-        let env = std::env::var_os;
+        let kubeconfig = kubeconfig.map(OsStr::to_owned);
         Self {
-            kubeconfig: kubeconfig
-                .map(OsStr::to_owned)
-                .or_else(|| env("KUBECONFIG")),
-            context: context.or_else(|| env("CONTEXT").and_then(|name| name.into_string().ok())),
+            kubeconfig: kubeconfig.or_else(|| std::env::var_os("KUBECONFIG")),
+            context,
         }
     }
 
@@ -179,7 +177,7 @@ pub enum EarlyExit {
     },
 }
 
-/// Reads the command line, and the environment where it says nothing.
+/// Reads the command line, and the environment where it says nothing of `run`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, EarlyExit> {
     let args: Vec<OsString> = args.into_iter().collect();
     let matches = cli(args.first()).try_get_matches_from(&args);

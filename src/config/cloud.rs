@@ -22,10 +22,10 @@ pub(super) fn endpoints(text: &str) -> Result<AllowList, String> {
 pub struct CloudArgs {
     /// Where calls to the cloud may go: [http://]host[:port], separated by commas; * is one label of a host
     /// [default: where the cloud's API is]
-    #[arg(long, env, value_name = "ENDPOINTS", value_parser = endpoints)]
+    #[arg(long, value_name = "ENDPOINTS", value_parser = endpoints)]
     pub allowed_endpoints: Option<AllowList>,
     /// Bound on one call to the cloud
-    #[arg(long, env, value_name = "DURATION", default_value = "15s",
+    #[arg(long, value_name = "DURATION", default_value = "15s",
           value_parser = between(Duration::from_millis(100), Duration::from_mins(2)))]
     pub request_timeout: Duration,
 }

@@ -13,7 +13,7 @@ pub struct DoctorArgs {
     #[command(flatten)]
     pub scope: NamespaceScope,
     /// The operator's service account, whose rights are checked [default: that of the operator's Deployment, else whoever asks]
-    #[arg(long, env, value_name = "NAMESPACE/NAME", value_parser = names::account)]
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = names::account)]
     pub service_account: Option<ServiceAccount>,
     /// Only the operator of this Helm release, or Deployment, where there are several
     #[arg(long, value_name = "NAME", value_parser = names::subdomain)]

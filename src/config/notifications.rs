@@ -14,16 +14,10 @@ use super::{ClusterArgs, names};
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct SignatureArgs {
     /// File with the sign key, as the Secret has it, or directory of such files; several while a key is replaced
-    #[arg(long, env, value_name = "FILE", value_delimiter = ',')]
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub key_file: Vec<PathBuf>,
     /// How notifications are signed, as spec.signType says
-    #[arg(
-        long,
-        env,
-        value_name = "TYPE",
-        default_value = "HMACSHA256",
-        value_enum
-    )]
+    #[arg(long, value_name = "TYPE", default_value = "HMACSHA256", value_enum)]
     pub sign_type: SignTypeArg,
     /// Ingest domains that a notification may be about, separated by commas [default: any]
     #[arg(long, value_name = "DOMAINS", value_delimiter = ',')]
@@ -65,16 +59,16 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct ServeArgs {
     /// Address to receive at; [::] is 0.0.0.0 where IPv6 is off
-    #[arg(long, env, value_name = "ADDRESS", default_value = "[::]:8081", value_parser = listen)]
+    #[arg(long, value_name = "ADDRESS", default_value = "[::]:8081", value_parser = listen)]
     pub listen: SocketAddr,
     /// With which key; without one nothing is verified.
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// File with the certificate and those of its authorities, in PEM: receive by HTTPS; read again when it changes
-    #[arg(long, env, value_name = "FILE", requires = "tls_key_file")]
+    #[arg(long, value_name = "FILE", requires = "tls_key_file")]
     pub tls_cert_file: Option<PathBuf>,
     /// File with the certificate's private key, in PEM
-    #[arg(long, env, value_name = "FILE", requires = "tls_cert_file")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
     pub tls_key_file: Option<PathBuf>,
     /// Compare with the `RecordingCallbacks` of this namespace: only what one of them stands for is taken
     #[arg(short, long, value_name = "NAME", value_parser = names::label)]

@@ -40,10 +40,10 @@ pub struct PlanArgs {
     #[command(flatten)]
     pub cloud: CloudArgs,
     /// How long a change may take to become visible at the cloud, as the operator is told
-    #[arg(long, env, value_name = "DURATION", default_value = "30s", value_parser = between(SETTLE_MARGIN, HOUR))]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = between(SETTLE_MARGIN, HOUR))]
     pub settle_time: Duration,
     /// How long the same rejection must last to count as stalled, as the operator is told
-    #[arg(long, env, value_name = "DURATION", default_value = "10m", value_parser = between(SECOND, DAY))]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = between(SECOND, DAY))]
     pub stall_after: Duration,
     /// How to print the plan; markdown is a comment for a pull request
     #[arg(

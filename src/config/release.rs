@@ -12,10 +12,10 @@ pub struct ReleaseArgs {
     #[command(flatten)]
     pub objects: ObjectSelection,
     /// Namespace of the operator's Lease [default: every namespace is searched]
-    #[arg(long, env, value_name = "NAMESPACE", value_parser = names::label)]
+    #[arg(long, value_name = "NAMESPACE", value_parser = names::label)]
     pub lease_namespace: Option<String>,
     /// Name of the operator's Lease [default: recording-callback-operator, and those with an operator's label]
-    #[arg(long, env, value_name = "NAME", value_parser = names::subdomain)]
+    #[arg(long, value_name = "NAME", value_parser = names::subdomain)]
     pub lease_name: Option<String>,
     /// How to print what was let go.
     #[command(flatten)]

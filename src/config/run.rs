@@ -24,6 +24,8 @@ pub(super) const DAY: Duration = Duration::from_hours(24);
 
 /// What the controller goes by: the flags of `run`, whose help says what each is. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
+// Other commands go by KUBECONFIG alone.
+#[command(mut_arg("context", |context| context.env("CONTEXT")))]
 pub struct RunConfig {
     /// Which cluster
     #[command(flatten)]
