@@ -6,6 +6,7 @@ pub mod command_cloud;
 mod command_cluster;
 pub mod completion;
 pub mod doctor;
+mod first_process;
 pub mod import;
 pub mod mark;
 pub mod notifications;

@@ -10,12 +10,14 @@ use kube::ResourceExt as _;
 
 use super::circuit_breaker::CircuitBreaker;
 use super::command_cluster::CommandCluster;
+use super::first_process::operator_here;
 use super::now;
 use super::progress::Progress;
 use super::remote::ListFilter;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{Keys, SecretClient, Values};
+use crate::config::cloud::CloudArgs;
 use crate::config::names::Grant;
 use crate::declared::parse;
 use crate::explain;
@@ -38,6 +40,9 @@ use crate::platform::quota::{Bucket, Lane, Quota, Token};
 use crate::platform::transport::HttpTransport;
 use crate::terms::failure::{Failure, Operation};
 
+/// The operator's own credentials are those of its environment. What is in this process's, if something is, are other credentials.
+const OWN_ELSEWHERE: &str = "The operator's own credentials are not here but in its environment: only in its pod can be told what they lead to, and whether this namespace may use them.";
+
 /// How many calls a minute a command makes.
 pub(super) const CALLS_PER_MINUTE: u32 = 20;
 
@@ -48,17 +53,26 @@ pub struct CommandCloud {
     progress: Arc<Progress>,
     looks: Mutex<HashMap<AccountKey, Arc<Looks>>>,
     secrets: ReadSecrets,
-    ambient: AmbientLogin,
+    /// The operator's own credentials; none where its environment is not this one.
+    ambient: Option<AmbientLogin>,
     allowed: AllowList,
 }
 
 impl CommandCloud {
+    /// As a command is told. In the operator's container that is, too, as the operator is told.
+    pub(super) fn of(cluster: &CommandCluster, args: &CloudArgs) -> anyhow::Result<Self> {
+        let operator = operator_here();
+        let allowed = args.allowed(operator.as_ref().map(|config| &config.allowed_endpoints));
+        let granted = operator.map(|config| config.ambient_credentials_namespaces);
+        Self::new(cluster, &allowed, granted, args.request_timeout)
+    }
+
     /// Reads Secrets of this cluster, and calls only what is allowed. Objects without a Secret are called for with the credentials
-    /// of this process's environment where they are granted.
+    /// of this process's environment where that is the operator's, and as far as that one was told to grant them.
     pub(super) fn new(
         cluster: &CommandCluster,
         allowed: &AllowList,
-        granted: Grant,
+        granted: Option<Grant>,
         request_timeout: Duration,
     ) -> anyhow::Result<Self> {
         let wall: WallClock = Arc::new(now);
@@ -76,7 +90,7 @@ impl CommandCloud {
             request_timeout,
         );
         Ok(Self {
-            ambient: AmbientLogin::new(granted, &client, direct, allowed),
+            ambient: granted.map(|granted| AmbientLogin::new(granted, &client, direct, allowed)),
             client: Arc::new(client),
             bucket,
             progress: Arc::new(Progress::new()),
@@ -94,7 +108,11 @@ impl CommandCloud {
     ) -> Result<Result<Login, LoginError>, ClusterError> {
         let namespace = object.namespace().unwrap_or_default();
         let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(self.ambient.login(&object.spec, &namespace, &self.allowed));
+            let Some(ambient) = &self.ambient else {
+                let elsewhere = OWN_ELSEWHERE.to_owned();
+                return Ok(Err((Reason::CredentialsMissing, elsewhere)));
+            };
+            return Ok(ambient.login(&object.spec, &namespace, &self.allowed));
         };
         let name = &reference.name;
         let keys = KEYS.map(str::to_owned).into();

@@ -18,7 +18,6 @@ use super::{CommandOutput, ExitStatus};
 use crate::api::{RecordingCallback, RecordingCallbackSpec, SecretRef};
 use crate::cluster::error::ClusterError;
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
-use crate::config::names::Grant;
 use crate::config::orphans::{ImportArgs, ManifestFormat};
 
 /// How many manifests the API server is asked about at once.
@@ -42,9 +41,7 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let rehearsal = Rehearsal::new(cluster.client().clone(), ApplyMode::Client);
     // Whoever may not see all objects can't say that none holds a callback.
     let before = ReadObjects::of(raw.list(None).await?);
-    let allowed = args.cloud.allowed(None);
-    let none = Grant::Only(Vec::new());
-    let cloud = CommandCloud::new(cluster, &allowed, none, args.cloud.request_timeout)?;
+    let cloud = CommandCloud::of(cluster, &args.cloud)?;
     let source = source(args, namespace);
     let seen = look(cluster.server(), &cloud, sources(std::iter::once(&source))).await;
     // An object that got its callback during the look holds it, too.

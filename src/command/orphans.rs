@@ -10,7 +10,6 @@ use super::output::{TableRow, print_message, print_problems, render_with, table}
 use super::readable::ReadObjects;
 use super::remote::{ListedProject, UnclaimedRow, look, sources};
 use super::{CommandOutput, ExitStatus};
-use crate::config::names::Grant;
 use crate::config::orphans::OrphansArgs;
 use crate::terms::target::Target;
 
@@ -91,9 +90,7 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
     let in_scope = before.whole.iter().filter(|object| {
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
-    let allowed = args.cloud.allowed(None);
-    let timeout = args.cloud.request_timeout;
-    let cloud = CommandCloud::new(cluster, &allowed, Grant::All, timeout)?;
+    let cloud = CommandCloud::of(cluster, &args.cloud)?;
     let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);

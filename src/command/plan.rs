@@ -27,7 +27,6 @@ use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
 use crate::cluster::raw::RawObjects;
 use crate::cluster::rehearsal::{ApplyMode, Rehearsal};
-use crate::config::names::Grant;
 use crate::config::plan::PlanArgs;
 use crate::declared::index::Index;
 use crate::plan::facts::PlanSettings;
@@ -131,9 +130,7 @@ async fn plans(
     args: &PlanArgs,
     wanted: &[WantedManifest],
 ) -> anyhow::Result<Vec<Planned>> {
-    let allowed = args.cloud.allowed(None);
-    let timeout = args.cloud.request_timeout;
-    let cloud = CommandCloud::new(cluster, &allowed, Grant::All, timeout)?;
+    let cloud = CommandCloud::of(cluster, &args.cloud)?;
     let known = KnownObjects::read(cluster, wanted).await?;
     let context = DryRunContext {
         cloud,

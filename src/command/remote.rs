@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 pub(super) use self::large::ListFilter;
 use self::large::{CloudProject, KeptReading, Reading};
-use self::ownership_report::OwnershipReport;
 pub(super) use self::ownership_report::UnclaimedRow;
+use self::ownership_report::{OwnershipReport, recorded_project};
 use super::command_cloud::{CommandCloud, failure_with_remedy};
 use super::now;
 use super::output::print_message;
@@ -105,9 +105,13 @@ pub(super) async fn look(
                     endpoint,
                 } = account.target.clone();
                 let project = (region.clone(), project_id.clone());
+                let (strays, is_used) = strays(&source, &project);
+                seen.problems.extend(strays);
                 seen.keys.insert(key(source.object), project);
-                let of_project = accounts.entry((region, project_id, endpoint)).or_default();
-                of_project.push(account);
+                if is_used {
+                    let of_project = accounts.entry((region, project_id, endpoint)).or_default();
+                    of_project.push(account);
+                }
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
             Err(error) => {
@@ -126,6 +130,34 @@ pub(super) async fn look(
         }
     }
     seen
+}
+
+/// A sentence for each other project that objects of this source keep to, though their credentials lead here by now, and whether any
+/// object is of this one.
+fn strays(source: &CredentialSource<'_>, here: &(String, String)) -> (Vec<String>, bool) {
+    let mut elsewhere: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for object in &source.objects {
+        if let Some(project) = recorded_project(object).filter(|project| project != here) {
+            let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+            let of_project = elsewhere.entry(project).or_default();
+            of_project.push(format!("{namespace}/{name}"));
+        }
+    }
+    let count: usize = elsewhere.values().map(Vec::len).sum();
+    let sentence = |((region, project), names): (&(String, String), &Vec<String>)| {
+        let more = names.len().saturating_sub(1);
+        let more = (more > 0).then(|| format!(" and {more} more"));
+        format!(
+            "{region} {project} of {}{}: the credentials of {} lead to {} {} instead",
+            names.first().map_or("", String::as_str),
+            more.unwrap_or_default(),
+            source.name,
+            here.0,
+            here.1,
+        )
+    };
+    let sentences = elsewhere.iter().map(sentence).collect();
+    (sentences, count < source.objects.len())
 }
 
 /// Lists a project with the first of these accounts that may; with a sentence for what could not be found of it.

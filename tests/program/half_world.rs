@@ -7,6 +7,7 @@ mod files;
 mod imported;
 mod terminal;
 mod unreadable;
+mod whose;
 mod world;
 
 use std::process::Stdio;
@@ -41,8 +42,14 @@ struct Said {
 }
 
 async fn say(world: &World, command: &str, more: &[&str]) -> Said {
+    say_in(&[], world, command, more).await
+}
+
+/// The same with these variables.
+async fn say_in(environment: &[(&str, &str)], world: &World, command: &str, more: &[&str]) -> Said {
     let line = command.replace("MANIFEST", world.manifest.to_str().unwrap());
     let mut process = tokio::process::Command::from(program(&line));
+    process.envs(environment.iter().copied());
     process.env("KUBECONFIG", &world.kubeconfig).args(more);
     if ["orphans", "import", "doctor", "plan"]
         .iter()

@@ -68,12 +68,13 @@ pub(super) async fn examine(
         .allowed(allowed_there.as_ref().ok().copied().flatten());
     let is_said = args.cloud.allowed_endpoints.is_some();
     let not_known = allowed_there.err().filter(|_| !is_said);
-    let cloud = CommandCloud::new(cluster, &allowed, granted, args.cloud.request_timeout)?;
-    let mut findings = Vec::new();
-    let mut used: Vec<UsedAccount<'_>> = Vec::new();
     let is_pod = operators
         .iter()
         .any(|operator| operator.whose == RightsSubject::CurrentUser);
+    let granted = is_pod.then_some(granted);
+    let cloud = CommandCloud::new(cluster, &allowed, granted, args.cloud.request_timeout)?;
+    let mut findings = Vec::new();
+    let mut used: Vec<UsedAccount<'_>> = Vec::new();
     for source in sources(objects.iter()) {
         if source.object.spec.credentials_secret_ref.is_none() && !is_pod {
             let detail = "they are in the operator's environment".to_owned();

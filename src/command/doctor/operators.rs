@@ -1,8 +1,6 @@
 //! The operators of a cluster: by their Deployments, or the one in whose container this runs. Only reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use kube::Client;
 
@@ -10,19 +8,14 @@ use super::finding::Finding;
 use crate::cluster::container::{ContainerEnvironment, ContainerText};
 use crate::cluster::operator_deployments::{self, Installed};
 use crate::cluster::rights::RightsSubject;
+use crate::command::first_process::operator_here;
 use crate::config::elsewhere::{
     GivenArgument, GivenText, LEASE_NAME, LEASE_NAMESPACE, NAMESPACES, RunElsewhere, RunFlag,
     run_elsewhere, run_variables,
 };
-use crate::config::{self, Command, RunConfig};
 use crate::platform::transport::PROXY_VARIABLES;
 
 pub(super) const CHECK: &str = "Operator";
-
-/// The command line of a container's first process.
-const FIRST_PROCESS: &str = "/proc/1/cmdline";
-
-const PROGRAM: &str = "recording-callback-operator";
 
 /// What to do where something of an operator can't be told from here.
 pub(super) const LOOK_INSIDE: &str =
@@ -75,10 +68,7 @@ impl InstalledOperator {
 
     /// The operator that is the first process of this container.
     fn here(client: &Client) -> Option<Self> {
-        let line = fs::read_to_string(FIRST_PROCESS).ok()?;
-        let mut words = line.split_terminator('\0');
-        let program = Path::new(words.next()?);
-        let config = (program.file_name()? == PROGRAM).then(|| own_configuration(words))??;
+        let config = operator_here()?;
         Some(Self {
             whose: RightsSubject::CurrentUser,
             namespace: client.default_namespace().to_owned(),
@@ -224,13 +214,5 @@ fn replicas(installed: &Installed) -> Finding {
         Finding::warning(CHECK, subject, detail, remedy)
     } else {
         Finding::ok(CHECK, subject, detail)
-    }
-}
-
-/// What the program makes of these arguments, if it knows them all, and of the variables that it has here, too.
-fn own_configuration<'a>(args: impl Iterator<Item = &'a str>) -> Option<RunConfig> {
-    match config::parse(std::iter::once(PROGRAM).chain(args).map(Into::into)) {
-        Ok(Command::Run(config)) => Some(*config),
-        Ok(_) | Err(_) => None,
     }
 }

@@ -30,6 +30,19 @@ struct Claimant {
     is_open: bool,
 }
 
+/// Region and project that an object keeps to, as far as its status or the record of its create names them.
+pub(super) fn recorded_project(object: &RecordingCallback) -> Option<(String, String)> {
+    let status = object.status.as_ref();
+    let target = status.and_then(|status| status.target.as_ref());
+    let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
+    target.or_else(|| {
+        let Target {
+            region, project_id, ..
+        } = parse::record(object)?.target;
+        Some((region, project_id))
+    })
+}
+
 /// A callback that no object holds.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::command) struct UnclaimedRow<'a> {
@@ -77,9 +90,6 @@ impl OwnershipReport {
         self.held.extend(id);
         let record = parse::record(object);
         let closed = status.and_then(|status| status.closed_operation.as_deref());
-        let target = status.and_then(|status| status.target.as_ref());
-        let target = target.map(|target| (target.region.clone(), target.project_id.clone()));
-        let recorded = record.as_ref().map(|record| &record.target);
         let claimant = Claimant {
             name: format!(
                 "{}/{}",
@@ -87,11 +97,7 @@ impl OwnershipReport {
                 object.name_any()
             ),
             reason,
-            project: target
-                .or_else(|| {
-                    recorded.map(|target| (target.region.clone(), target.project_id.clone()))
-                })
-                .or(entered),
+            project: recorded_project(object).or(entered),
             is_open: record
                 .is_some_and(|record| record.is_open(closed) || record.has_several_attempts()),
         };

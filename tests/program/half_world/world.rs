@@ -38,6 +38,10 @@ pub(super) enum Trouble {
     Unserved(Option<&'static str>),
     /// One of its objects is none that this version can read.
     Unreadable,
+    /// Its object names no Secret: the operator's own credentials are meant.
+    NoSecret,
+    /// Its object was made in another project than its credentials lead to.
+    Moved,
     /// It drops what it does not know.
     Drops,
     /// Its object has another app each time that it is listed: round-1, round-2.
@@ -155,6 +159,14 @@ impl World {
         }
     }
 
+    /// Lets the manifest name no Secret.
+    pub(super) fn take_the_secret_out(&self) {
+        let manifest = std::fs::read(&self.manifest).unwrap();
+        let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        without_secret(&mut manifest);
+        std::fs::write(&self.manifest, manifest.to_string()).unwrap();
+    }
+
     /// Lets the kubeconfig's user log in by a script.
     pub(super) fn log_in_by(&self, script: &str) {
         let config = std::fs::read(&self.kubeconfig).unwrap();
@@ -199,6 +211,27 @@ fn object(name: &str, app: impl Into<Value>) -> Value {
             "credentialsSecretRef": { "name": "huaweicloud" },
         },
     })
+}
+
+fn without_secret(object: &mut Value) {
+    let spec = object["spec"].as_object_mut().unwrap();
+    spec.remove("credentialsSecretRef");
+}
+
+/// The object that there is, as the request of this number finds it.
+fn stored(trouble: Trouble, number: usize) -> Value {
+    if trouble == Trouble::Changes {
+        return object("push", format!("round-{number}"));
+    }
+    let mut stored = object("push", "live");
+    if trouble == Trouble::NoSecret {
+        without_secret(&mut stored);
+    }
+    if trouble == Trouble::Moved {
+        let target = json!({ "region": "cn-north-4", "projectID": "of-old", "endpoint": "" });
+        stored["status"] = json!({ "target": target });
+    }
+    stored
 }
 
 fn refusal(code: u16, reason: &str, message: &str) -> Response {
@@ -279,6 +312,8 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Forbids(_)
         | Trouble::Unserved(_)
         | Trouble::Unreadable
+        | Trouble::NoSecret
+        | Trouble::Moved
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
@@ -287,12 +322,7 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
         | Trouble::Dies(..)
         | Trouble::Together(_) => {}
     }
-    let app = if server.trouble == Trouble::Changes {
-        format!("round-{number}")
-    } else {
-        "live".to_owned()
-    };
-    let good = object("push", app);
+    let good = stored(server.trouble, number);
     let list = |items: Value| json!({ "apiVersion": "v1", "kind": "List", "metadata": {}, "items": items });
     let value = match (name, resource) {
         ("version", _) => json!({
@@ -352,6 +382,8 @@ async fn answer_of_the_cloud(
         | Trouble::Forbids(_)
         | Trouble::Unserved(_)
         | Trouble::Unreadable
+        | Trouble::NoSecret
+        | Trouble::Moved
         | Trouble::Drops
         | Trouble::Changes
         | Trouble::Goes
