@@ -18,6 +18,7 @@ mod readable;
 pub mod release;
 mod remote;
 pub mod status;
+mod unanswered;
 
 use anyhow::anyhow;
 use jiff::Timestamp;

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::status::{Condition, Status};
-use crate::api::{
-    PENDING_OPERATION, RECONCILE_REQUESTED_AT, RecordingCallback, RecordingCallbackSpec,
-};
+use crate::api::{PENDING_OPERATION, RecordingCallback, RecordingCallbackSpec};
+use crate::command::unanswered::{Unanswered, unanswered};
 use crate::explain;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
@@ -80,31 +79,19 @@ fn doubt(record: &Record, status: &Status) -> Option<RecordDoubt> {
     })
 }
 
-/// What was asked for and is not answered. If it lasts, no operator is at work.
+/// What was asked for and is not answered.
 fn pending(object: &RecordingCallback) -> Vec<String> {
-    let status = object.status.as_ref();
-    let mut pending = Vec::new();
-    let seen = status.and_then(|status| status.observed_generation);
-    let generation = object.metadata.generation;
-    if seen.is_none_or(|seen| seen < 0) {
-        pending.push(
+    let sentence = |unanswered| match unanswered {
+        Unanswered::Object => {
             "no operator has seen this object yet: see whether one runs that serves its namespace"
-                .to_owned(),
-        );
-    } else if seen != generation {
-        pending.push(format!(
-            "the newest spec (generation {}) is not taken up yet, the status tells of generation {}",
-            generation.unwrap_or_default(),
-            seen.unwrap_or_default()
-        ));
-    }
-    let annotations = object.metadata.annotations.as_ref();
-    let asked = annotations.and_then(|annotations| annotations.get(RECONCILE_REQUESTED_AT));
-    let answered = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if asked.is_some() && asked != answered {
-        pending.push("a look that was asked for is not answered yet".to_owned());
-    }
-    pending
+                .to_owned()
+        }
+        Unanswered::Spec { generation, told } => format!(
+            "the newest spec (generation {generation}) is not taken up yet, the status tells of generation {told}"
+        ),
+        Unanswered::Look => "a look that was asked for is not answered yet".to_owned(),
+    };
+    unanswered(object).into_iter().map(sentence).collect()
 }
 
 /// What to do about the reason of Ready, and about the code that the cloud last answered with. Of a refusal the code says more.
