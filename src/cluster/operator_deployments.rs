@@ -6,7 +6,7 @@ use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::{Api, ListParams};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, Resource as _, ResourceExt as _};
 use serde::Deserialize;
 
 use super::client::call;
@@ -44,6 +44,10 @@ pub struct Installed {
     pub ready: i32,
     /// How many there are to be.
     pub wanted: i32,
+    /// How many pods are as it says now.
+    pub updated: i32,
+    /// How many are as it said before.
+    pub older: i32,
     /// The labels of its pods, as a selector.
     pub pods: String,
 }
@@ -76,7 +80,10 @@ struct PodSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DeploymentStatus {
+    observed_generation: Option<i64>,
+    replicas: Option<i32>,
     ready_replicas: Option<i32>,
+    updated_replicas: Option<i32>,
 }
 
 /// All of them: those with the operator's own label, and those of versions that had none. Of their variables those of these names
@@ -112,7 +119,12 @@ impl Installed {
             deployment.name_any(),
         );
         let release = deployment.labels().get(RELEASE_LABEL).cloned();
+        let generation = deployment.meta().generation;
         let (spec, status) = (deployment.spec, deployment.status.unwrap_or_default());
+        // What a status tells that is older than the spec is of older pods.
+        let is_told = status.observed_generation >= generation;
+        let updated = status.updated_replicas.filter(|_| is_told);
+        let updated = updated.unwrap_or_default();
         let labels = spec.selector.match_labels.unwrap_or_default();
         let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
         let account = spec.template.spec.service_account_name;
@@ -127,6 +139,8 @@ impl Installed {
             image: container.image.unwrap_or_default(),
             ready: status.ready_replicas.unwrap_or_default(),
             wanted: spec.replicas.unwrap_or(1),
+            updated,
+            older: status.replicas.unwrap_or_default() - updated,
             pods: labels.collect::<Vec<_>>().join(","),
         }
     }
@@ -173,5 +187,26 @@ mod tests {
         let other = json!({ "name": "main", "image": "first" });
         assert_eq!(deployment(json!([other, sidecar])).image, "first");
         assert_eq!(deployment(json!([])).image, "");
+    }
+
+    #[test]
+    fn pods_are_of_the_newest_template_or_of_an_older_one() {
+        let pods = |generation: i64, status: serde_json::Value| {
+            let deployment = json!({
+                "metadata": { "name": "a", "namespace": "b", "generation": generation },
+                "spec": {}, "status": status,
+            });
+            let deployment = serde_json::from_value(deployment).unwrap();
+            let installed = Installed::of(
+                deployment,
+                ContainerSpec::default(),
+                ContainerProcess::default(),
+            );
+            (installed.ready, installed.updated, installed.older)
+        };
+        let status = json!({ "observedGeneration": 2, "replicas": 3, "readyReplicas": 2, "updatedReplicas": 1 });
+        assert_eq!(pods(2, status.clone()), (2, 1, 2));
+        assert_eq!(pods(3, status), (2, 0, 3), "it tells of what was before");
+        assert_eq!(pods(1, json!(null)), (0, 0, 0));
     }
 }

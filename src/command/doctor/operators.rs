@@ -200,10 +200,17 @@ fn replicas(installed: &Installed) -> Finding {
         image,
         ready,
         wanted,
+        updated,
+        older,
         ..
     } = installed;
     let subject = format!("{namespace}/{name}");
-    let detail = format!("{ready} of {wanted} replicas ready, {image}");
+    let mut detail = format!("{ready} of {wanted} replicas ready, {image}");
+    let is_rolled_out = updated >= wanted && *older <= 0;
+    if *wanted > 0 && !is_rolled_out {
+        // Older pods are ready for as long as newer ones do not start.
+        detail = format!("{detail} in {updated} of its pods, {older} are as it said before");
+    }
     if *wanted == 0 {
         let remedy = format!("kubectl scale deployment {name} -n {namespace} --replicas=2");
         Finding::warning(CHECK, subject, detail, remedy)
@@ -212,7 +219,63 @@ fn replicas(installed: &Installed) -> Finding {
             "kubectl describe deployment {name} -n {namespace}; a pod says in /readyz and in its log what it waits for"
         );
         Finding::warning(CHECK, subject, detail, remedy)
+    } else if !is_rolled_out {
+        let remedy = format!(
+            "wait for kubectl rollout status deployment {name} -n {namespace}; if it does not end, describe the newest pod. Until then \
+             what is told here of flags, rights and quota is so of the newer pods only"
+        );
+        Finding::warning(CHECK, subject, detail, remedy)
     } else {
         Finding::ok(CHECK, subject, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::CheckResult;
+    use super::*;
+    use crate::cluster::container::{ContainerArgument, ContainerProcess};
+
+    /// A Deployment of this name that is rolled out, with so many pods that run with these flags.
+    fn installed(name: &str, pods: i32, flags: &str) -> Installed {
+        let argument = |word: &str| ContainerArgument {
+            written: word.to_owned(),
+            text: ContainerText::Plain(word.to_owned()),
+        };
+        let arguments = std::iter::once("run").chain(flags.split_whitespace());
+        Installed {
+            namespace: "system".to_owned(),
+            name: name.to_owned(),
+            release: None,
+            service_account: name.to_owned(),
+            process: ContainerProcess {
+                arguments: arguments.map(argument).collect(),
+                environment: ContainerEnvironment::default(),
+            },
+            image: "image".to_owned(),
+            ready: pods,
+            wanted: pods,
+            updated: pods,
+            older: 0,
+            pods: String::new(),
+        }
+    }
+
+    #[test]
+    fn pods_that_are_ready_count_only_where_they_are_as_the_deployment_says() {
+        let of = |ready, updated, older| {
+            let mut installed = installed("a", 2, "");
+            (installed.ready, installed.updated, installed.older) = (ready, updated, older);
+            let finding = replicas(&installed);
+            (finding.result, finding.detail)
+        };
+        assert_eq!(of(2, 2, 0).0, CheckResult::Ok);
+        assert_eq!(of(1, 2, 0).0, CheckResult::Warning);
+        for (updated, older) in [(1, 2), (0, 2), (2, 1), (1, 0)] {
+            let (result, detail) = of(2, updated, older);
+            assert_eq!(result, CheckResult::Warning, "{detail}");
+            let words = format!("in {updated} of its pods, {older} are as it said before");
+            assert!(detail.contains(&words), "{detail}");
+        }
     }
 }
