@@ -55,6 +55,24 @@ async fn two_operators_that_serve_the_same_objects_are_a_failure_and_others_are_
     for words in ["second-operator", "both serve the same namespaces"] {
         assert!(failed[0].1.contains(words), "{failed:#?}");
     }
+    // One of which no pod is to run does nothing: neither is it a rival, nor is its Lease to be held.
+    let stopped = |deployment: &mut Value| {
+        another_release(deployment);
+        deployment["spec"]["replicas"] = json!(0);
+    };
+    chart.deploy_changed(stopped).await;
+    let (found, _) = findings(&world, "Operator", &["--offline"]).await;
+    let is_warning = |(result, _): &(String, String)| result == "Warning";
+    assert!(
+        found.len() == 2 && found.iter().all(is_warning),
+        "{found:#?}"
+    );
+    let (found, _) = findings(&world, "Lease", &["--offline"]).await;
+    assert!(
+        found.len() == 1 && !found[0].1.contains("second-operator"),
+        "{found:#?}"
+    );
+    chart.deploy_changed(another_release).await;
     // One is meant, by its release.
     let (found, _) = findings(&world, "Operator", &["--offline", "--release", "second"]).await;
     assert!(

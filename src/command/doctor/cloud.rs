@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use kube::ResourceExt as _;
 
 use super::finding::{Finding, counted};
-use super::operators::{InstalledOperator, LOOK_INSIDE};
+use super::operators::{InstalledOperator, LOOK_INSIDE, acting};
 use super::rules;
 use crate::api::RecordingCallback;
 use crate::cluster::rights::RightsSubject;
@@ -57,6 +57,7 @@ pub(super) async fn examine(
     operators: &[InstalledOperator],
     objects: &[RecordingCallback],
 ) -> anyhow::Result<Vec<Finding>> {
+    let operators = &*acting(operators);
     if let Some(finding) = undecided(operators) {
         return Ok(vec![finding]);
     }
@@ -123,7 +124,7 @@ pub(super) async fn examine(
 
 /// What the operators go by, which is the same for all where it is known; nothing without an operator.
 fn first<'a, T>(
-    operators: &'a [InstalledOperator],
+    operators: &[&'a InstalledOperator],
     flag: &RunFlag<T>,
 ) -> Option<Result<&'a T, &'a str>> {
     let settings = operators.iter().map(|operator| operator.setting(flag));
@@ -131,7 +132,7 @@ fn first<'a, T>(
 }
 
 /// Operators that let calls go elsewhere, or use their own credentials for others: which of them is meant is not guessed.
-fn undecided(operators: &[InstalledOperator]) -> Option<Finding> {
+fn undecided(operators: &[&InstalledOperator]) -> Option<Finding> {
     let known = operators.iter().filter_map(|operator| {
         let granted = operator.setting(&AMBIENT_CREDENTIALS_NAMESPACES).ok()?;
         Some((operator.setting(&ALLOWED_ENDPOINTS).ok()?, granted))
@@ -239,7 +240,7 @@ async fn look(cloud: &CommandCloud, account: &Account) -> Result<(u64, Finding),
 }
 
 /// What looking takes of each identity's quota.
-fn quotas(used: &[UsedAccount<'_>], operators: &[InstalledOperator]) -> Vec<Finding> {
+fn quotas(used: &[UsedAccount<'_>], operators: &[&InstalledOperator]) -> Vec<Finding> {
     let limit = first(operators, &REQUESTS_PER_MINUTE).unwrap_or(Ok(&USUAL_QUOTA));
     let interval = first(operators, &RESYNC_INTERVAL).unwrap_or(Ok(&USUAL_INTERVAL));
     let identities: BTreeSet<_> = used.iter().map(|used| used.account.identity()).collect();

@@ -49,7 +49,13 @@ pub(super) async fn leases(client: &Client, operators: &[InstalledOperator]) -> 
         let lease = operator.setting(&LEADER_ELECT);
         match lease.and_then(|elects| elects.then(|| operator.lease()).transpose()) {
             Ok(None) => {}
-            Ok(Some(lease)) => findings.push(examine_lease(client, lease).await),
+            Ok(Some(lease)) => {
+                let finding = examine_lease(client, lease).await;
+                // Nobody is to hold that of one that is stopped.
+                if !(operator.is_stopped && finding.is_failure()) {
+                    findings.push(finding);
+                }
+            }
             Err(why) => {
                 let detail = format!("by which Lease it acts is not known: {why}");
                 let finding = Finding::unknown(LEASE, operator.subject(), detail, LOOK_INSIDE);

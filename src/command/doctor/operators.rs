@@ -37,6 +37,8 @@ pub(super) struct InstalledOperator {
     pub(super) release: String,
     pub(super) namespace: String,
     name: String,
+    /// Somebody lets none of its pods run: it does nothing, and is not to.
+    pub(super) is_stopped: bool,
 }
 
 impl InstalledOperator {
@@ -63,6 +65,7 @@ impl InstalledOperator {
                 .unwrap_or_else(|| installed.name.clone()),
             namespace: namespace.clone(),
             name: installed.name.clone(),
+            is_stopped: installed.wanted == 0,
         }
     }
 
@@ -77,6 +80,7 @@ impl InstalledOperator {
             settings: Ok(config.into()),
             environment: None,
             pods: None,
+            is_stopped: false,
         })
     }
 
@@ -137,6 +141,17 @@ fn showable(text: ContainerText) -> GivenText {
             Err(format!("it is of the Secret {secret}, and not shown"))
         }
         ContainerText::NotKnown(why) => Err(why),
+    }
+}
+
+/// Those of which pods are to run; all, where that is none.
+pub(super) fn acting(operators: &[InstalledOperator]) -> Vec<&InstalledOperator> {
+    let running = operators.iter().filter(|operator| !operator.is_stopped);
+    let running: Vec<_> = running.collect();
+    if running.is_empty() {
+        operators.iter().collect()
+    } else {
+        running
     }
 }
 
@@ -231,7 +246,7 @@ fn replicas(installed: &Installed) -> Finding {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::finding::CheckResult;
     use super::*;
     use crate::cluster::container::{ContainerArgument, ContainerProcess};
@@ -259,6 +274,11 @@ mod tests {
             older: 0,
             pods: String::new(),
         }
+    }
+
+    /// The operator of it.
+    pub(in super::super) fn operator(name: &str, pods: i32, flags: &str) -> InstalledOperator {
+        InstalledOperator::of(&installed(name, pods, flags))
     }
 
     #[test]

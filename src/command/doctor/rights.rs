@@ -30,7 +30,9 @@ pub(super) async fn examine(
     let mut findings = Vec::new();
     if let Some(account) = &args.service_account {
         let whose = RightsSubject::Account(account.namespace.clone(), account.name.clone());
-        findings.push(of(client, &whose, operators.first(), objects).await);
+        let of_account = operators.iter().find(|operator| operator.whose == whose);
+        let operator = of_account.or(operators.first());
+        findings.push(of(client, &whose, operator, objects).await);
     } else if operators.is_empty() {
         findings.push(of(client, &RightsSubject::CurrentUser, None, objects).await);
     } else {

@@ -38,9 +38,11 @@ enum Overlap {
     Objects(BTreeSet<(String, String)>),
 }
 
-/// A finding for each two that act on the same objects. Those with one Lease do not: it lets only one act.
+/// A finding for each two that act on the same objects. Those with one Lease do not: it lets only one act. Nor does one that is stopped.
 pub(super) async fn examine(client: &Client, operators: &[InstalledOperator]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let running = operators.iter().filter(|operator| !operator.is_stopped);
+    let operators: Vec<_> = running.collect();
     for (index, first) in operators.iter().enumerate() {
         for second in operators.iter().skip(index + 1) {
             let leases = (first.lease(), second.lease());
@@ -145,7 +147,30 @@ async fn objects(
 
 #[cfg(test)]
 mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use tower::{BoxError, service_fn};
+
+    use super::super::operators::tests::operator;
     use super::*;
+
+    #[tokio::test]
+    async fn one_of_which_no_pod_is_to_run_is_nobodys_rival() {
+        let nobody = service_fn(
+            async |_: Request<Body>| -> Result<Response<Body>, BoxError> {
+                Err("nothing is to be asked".into())
+            },
+        );
+        let client = Client::new(nobody, "default");
+        for (pods, count) in [([2, 1], 1), ([2, 0], 0), ([0, 1], 0)] {
+            let names = ["first", "second"];
+            let operators: Vec<_> = (0..2)
+                .map(|at| operator(names[at], pods[at], &format!("--lease-name={}", names[at])))
+                .collect();
+            let found = examine(&client, &operators).await;
+            assert_eq!(found.len(), count, "{pods:?}: {found:?}");
+        }
+    }
 
     #[test]
     fn an_empty_list_of_namespaces_is_every_one() {

@@ -162,7 +162,7 @@ impl Chart {
         account::token(namespace.name(), self.account()).await
     }
 
-    /// Makes the Deployment, of which no pod is wanted: nothing here runs pods.
+    /// Makes the Deployment, of which one pod is wanted, and stays away: nothing here runs pods.
     pub(crate) async fn deploy(&self) {
         self.deploy_changed(|_| {}).await;
     }
@@ -170,7 +170,7 @@ impl Chart {
     /// The same with another Deployment.
     pub(crate) async fn deploy_changed(&self, change: impl FnOnce(&mut Value)) {
         let mut deployment = self.one("Deployment").clone();
-        deployment["spec"]["replicas"] = json!(0);
+        deployment["spec"]["replicas"] = json!(1);
         change(&mut deployment);
         account::apply(deployment).await;
     }
