@@ -43,10 +43,10 @@ async fn examine(at: &CommandCluster, args: &DoctorArgs) -> anyhow::Result<Vec<F
         findings.extend(proxies::of_unreached(at.server()));
         return Ok(findings);
     }
-    findings.push(cluster::crd(&client).await);
     let namespace = at.namespace(args.scope.namespace.as_deref());
     let namespace = (!args.scope.all_namespaces).then_some(namespace);
     let (operators, found) = operators::find(&client, namespace, args.release.as_deref()).await;
+    findings.push(cluster::crd(&client, &operators).await);
     findings.extend(found);
     findings.extend(rivals::examine(&client, &operators).await);
     findings.extend(cluster::leases(&client, &operators).await);

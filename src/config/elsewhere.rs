@@ -69,6 +69,11 @@ pub const LEASE_NAMESPACE: RunFlag<Option<String>> = RunFlag {
     name: "lease-namespace",
     value: |config| &config.lease_namespace,
 };
+/// `--check-crd`.
+pub const CHECK_CRD: RunFlag<bool> = RunFlag {
+    name: "check-crd",
+    value: |config| &config.check_crd,
+};
 /// `--listen`.
 pub const LISTEN: RunFlag<SocketAddr> = RunFlag {
     name: "listen",
@@ -285,6 +290,7 @@ mod tests {
             LEADER_ELECT.name,
             LEASE_NAME.name,
             LEASE_NAMESPACE.name,
+            CHECK_CRD.name,
             LISTEN.name,
             REQUESTS_PER_MINUTE.name,
             RESYNC_INTERVAL.name,

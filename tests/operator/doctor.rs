@@ -80,7 +80,7 @@ async fn where_all_is_well_it_says_so_with_one_call() {
     for (check, words) in [
         ("API server Ok", "v1.3"),
         ("CRD Ok", "recordingcallbacks.live.huaweicloud.com"),
-        ("Operator Warning", "0 of 0 replicas ready"),
+        ("Operator Warning", "0 of 1 replicas ready"),
         ("Lease Ok", "holds and renews it"),
         ("Rights Ok", "release-recording-callback-operator"),
         ("Objects Ok", "1 in all, 1 ready"),
@@ -139,6 +139,17 @@ async fn a_right_that_is_missing_is_named() {
     ] {
         assert!(said.stdout.contains(words), "{said:#?}");
     }
+}
+
+/// Somebody else applies the CRD, and the operator doesn't look at it.
+#[tokio::test]
+async fn a_right_that_an_operator_is_told_to_do_without_is_not_missing() {
+    let mut world = OperatorWorld::new().await;
+    let chart = Chart::roles_only(world.namespace.name());
+    world.install(&chart).await;
+    chart.deploy().await;
+    let found = findings(&world, "Rights", false).await;
+    assert!(found.len() == 1 && found[0].0 == "Ok", "{found:#?}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::cluster::rights::{
     NeededRight, Question, RIGHTS, RightScope, RightsSubject, SECRETS, has,
 };
 use crate::config::doctor::DoctorArgs;
-use crate::config::elsewhere::NAMESPACES;
+use crate::config::elsewhere::{CHECK_CRD, NAMESPACES};
 use crate::login::secret;
 
 const CHECK: &str = "Rights";
@@ -107,6 +107,8 @@ fn needed<'a>(
     let served = operator.map(|operator| operator.setting(&NAMESPACES));
     let served = served.transpose()?.map_or(&[][..], |served| served);
     let lease = operator.map(InstalledOperator::lease).transpose()?;
+    let reads_crd = operator.map(|operator| operator.setting(&CHECK_CRD));
+    let reads_crd = reads_crd.transpose()?.is_none_or(|reads| *reads);
     let mut needed: Vec<Needed> = Vec::new();
     for right in RIGHTS {
         match right.place {
@@ -120,6 +122,7 @@ fn needed<'a>(
             RightScope::Lease => needed.extend(lease.map(|(namespace, name)| {
                 (right, Some(namespace.to_owned()), Some(name.to_owned()))
             })),
+            RightScope::Crd if !reads_crd => {}
             RightScope::Crd => needed.push((right, None, None)),
         }
     }
@@ -151,4 +154,24 @@ fn words(question: &Question<'_>) -> String {
         right.resource,
         name.unwrap_or_default()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operators::tests::operator;
+    use super::*;
+
+    #[test]
+    fn who_is_told_not_to_read_the_crd_need_not_be_allowed_to() {
+        for (flags, asks) in [("", true), ("--check-crd=false", false)] {
+            let operator = operator("a", 1, flags);
+            let needed = needed(Some(&operator), &[]).unwrap();
+            let mut scopes = needed.iter().map(|(right, ..)| right.place);
+            assert_eq!(
+                scopes.any(|place| place == RightScope::Crd),
+                asks,
+                "{flags}"
+            );
+        }
+    }
 }
