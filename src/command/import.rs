@@ -43,10 +43,17 @@ async fn import(cluster: &CommandCluster, args: &ImportArgs) -> anyhow::Result<C
     let before = ReadObjects::of(raw.list(None).await?);
     let cloud = CommandCloud::of(cluster, &args.cloud)?;
     let source = source(args, namespace);
-    let seen = look(cluster.server(), &cloud, sources(std::iter::once(&source))).await;
+    let held = before.held();
+    let seen = look(
+        cluster.server(),
+        &cloud,
+        sources(std::iter::once(&source)),
+        &held,
+    )
+    .await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
-    let report = seen.ownership(&now).with_ids_held_before(before.all());
+    let report = seen.ownership(&now).with_ids_held_before(held);
     let mut names = Names::taken(now.all(), namespace);
     let mut problems = now.problems;
     problems.extend(seen.problems);

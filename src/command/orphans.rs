@@ -91,10 +91,11 @@ async fn find(cluster: &CommandCluster, args: &OrphansArgs) -> anyhow::Result<Co
         args.scope.all_namespaces || object.namespace().is_some_and(|of| of == namespace)
     });
     let cloud = CommandCloud::of(cluster, &args.cloud)?;
-    let seen = look(cluster.server(), &cloud, sources(in_scope)).await;
+    let held = before.held();
+    let seen = look(cluster.server(), &cloud, sources(in_scope), &held).await;
     // An object that got its callback during the look holds it, too.
     let now = ReadObjects::of(raw.list(None).await?);
-    let report = seen.ownership(&now).with_ids_held_before(before.all());
+    let report = seen.ownership(&now).with_ids_held_before(held);
     let mut problems = now.problems;
     let mut orphans = Vec::new();
     for ListedProject { target, rows } in &seen.projects {

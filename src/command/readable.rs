@@ -1,6 +1,8 @@
 //! Objects as they were listed: those that can be read, and of the others what of them can. What one of those holds and wants is no less
 //! its own than if all of it could be read. Pure.
 
+use std::collections::BTreeSet;
+
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use serde::Serialize;
@@ -34,6 +36,14 @@ impl ReadObjects {
             }
         }
         read
+    }
+
+    /// The ids of the callbacks that they hold.
+    pub(super) fn held(&self) -> BTreeSet<String> {
+        let ids = self
+            .all()
+            .filter_map(|object| object.status.as_ref()?.callback_id.clone());
+        ids.collect()
     }
 
     /// All objects, of some only a part.

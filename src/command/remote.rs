@@ -86,17 +86,24 @@ pub(super) struct ListedProjects {
     keys: BTreeMap<SourceKey, (String, String)>,
 }
 
-/// Lists each project once that these sources lead to; `server` is the API server's address, to be told.
+/// Who may list a project, and the domains that objects of it name.
+#[derive(Default)]
+struct EnteredProject {
+    accounts: Vec<Account>,
+    domains: BTreeSet<String>,
+}
+
+/// Lists each project once that these sources lead to; `server` is the API server's address, to be told, and `held` the ids that objects
+/// hold.
 pub(super) async fn look(
     server: &str,
     cloud: &CommandCloud,
     sources: Vec<CredentialSource<'_>>,
+    held: &BTreeSet<String>,
 ) -> ListedProjects {
     let mut seen = ListedProjects::default();
-    let mut accounts: BTreeMap<_, Vec<Account>> = BTreeMap::new();
-    let mut domains = BTreeSet::new();
+    let mut entered: BTreeMap<_, EnteredProject> = BTreeMap::new();
     for source in sources {
-        domains.insert(source.object.spec.publish_domain.to_ascii_lowercase());
         match enter(cloud, source.object).await {
             Ok(Ok(account)) => {
                 let Target {
@@ -109,8 +116,13 @@ pub(super) async fn look(
                 seen.problems.extend(strays);
                 seen.keys.insert(key(source.object), project);
                 if is_used {
-                    let of_project = accounts.entry((region, project_id, endpoint)).or_default();
-                    of_project.push(account);
+                    let entered = entered.entry((region, project_id, endpoint)).or_default();
+                    entered.accounts.push(account);
+                    let domains = source.objects.iter().map(|object| domain(object));
+                    // An import's own has none.
+                    entered
+                        .domains
+                        .extend(domains.filter(|domain| !domain.is_empty()));
                 }
             }
             Ok(Err(sentence)) => seen.problems.push(format!("{}: {sentence}", source.name)),
@@ -120,8 +132,8 @@ pub(super) async fn look(
             }
         }
     }
-    for of_project in accounts.into_values() {
-        match list(cloud, &of_project, &domains).await {
+    for project in entered.into_values() {
+        match list(cloud, &project, held).await {
             Ok((project, problem)) => {
                 seen.projects.push(project);
                 seen.problems.extend(problem);
@@ -130,6 +142,10 @@ pub(super) async fn look(
         }
     }
     seen
+}
+
+fn domain(object: &RecordingCallback) -> String {
+    object.spec.publish_domain.to_ascii_lowercase()
 }
 
 /// A sentence for each other project that objects of this source keep to, though their credentials lead here by now, and whether any
@@ -163,11 +179,11 @@ fn strays(source: &CredentialSource<'_>, here: &(String, String)) -> (Vec<String
 /// Lists a project with the first of these accounts that may; with a sentence for what could not be found of it.
 async fn list(
     cloud: &CommandCloud,
-    accounts: &[Account],
-    domains: &BTreeSet<String>,
+    project: &EnteredProject,
+    held: &BTreeSet<String>,
 ) -> Result<(ListedProject, Option<String>), String> {
     let mut problem = String::new();
-    for account in accounts {
+    for account in &project.accounts {
         let target = account.target.clone();
         let name = format!("{} {}", target.region, target.project_id);
         let looks = cloud.looks(account);
@@ -176,7 +192,7 @@ async fn list(
                 let rows = inventory.rows.clone();
                 return Ok((ListedProject { target, rows }, None));
             }
-            Ok(_) => match list_large(cloud, account, domains, &name).await {
+            Ok(_) => match list_large(cloud, account, &project.domains, held).await {
                 Ok(listed) => return Ok(listed),
                 Err(problem) => problem,
             },
@@ -193,9 +209,10 @@ async fn list_large(
     cloud: &CommandCloud,
     account: &Account,
     domains: &BTreeSet<String>,
-    name: &str,
+    held: &BTreeSet<String>,
 ) -> Result<(ListedProject, Option<String>), String> {
     let target = account.target.clone();
+    let name = format!("{} {}", target.region, target.project_id);
     let kept = KeptReading::of(config::cache_directory().as_deref(), &target);
     let now = now();
     let (begun, mut reading) = match kept.load(now) {
@@ -206,13 +223,16 @@ async fn list_large(
             ));
             (begun, reading)
         }
-        None => (now, Reading::default()),
+        None => (now, Reading::begun(held)),
     };
     let project = CloudProject { cloud, account };
-    let read = large::read(&project, domains, &mut reading, |reading| {
-        kept.keep(begun, reading);
-    });
-    let read = read.await;
+    let mut read = large::look_again(&project, held, &mut reading).await;
+    if read.is_ok() {
+        let keep = |reading: &Reading| {
+            kept.keep(begun, reading);
+        };
+        read = large::read(&project, domains, &mut reading, keep).await;
+    }
     let (found, total) = (reading.found(), reading.total());
     if let Err(failure) = read {
         let problem = failure_with_remedy(&failure);

@@ -14,6 +14,7 @@ pub(super) use self::kept_reading::KeptReading;
 use crate::command::command_cloud::CommandCloud;
 use crate::command::output::print_message;
 use crate::live::answer::{PAGE, Page};
+use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account;
 use crate::terms::failure::{Class, Failure};
@@ -45,6 +46,9 @@ pub(in crate::command) trait PageSource: Sync {
         offset: u32,
     ) -> BoxFuture<'a, Result<Page, Failure>>;
 
+    /// The callback of an id.
+    fn by_id<'a>(&'a self, id: &'a str) -> BoxFuture<'a, GetResult>;
+
     /// So much is read, and so many calls are left at most.
     fn report(&self, reading: &Reading, calls_left: usize);
 }
@@ -59,9 +63,21 @@ pub(in crate::command) struct Reading {
     done: BTreeSet<ListFilter>,
     /// Where the list goes on that was begun.
     next_offset: u32,
+    /// What objects of the cluster held when it was begun.
+    #[serde(default)]
+    held: BTreeSet<String>,
 }
 
 impl Reading {
+    /// One that is begun while objects hold these callbacks.
+    pub(super) fn begun(held: &BTreeSet<String>) -> Self {
+        let held = held.clone();
+        Self {
+            held,
+            ..Self::default()
+        }
+    }
+
     /// How many callbacks were found.
     pub(super) fn found(&self) -> u64 {
         self.rows.len() as u64
@@ -160,6 +176,27 @@ pub(super) async fn read(
     Ok(())
 }
 
+/// Looks again at what was read of callbacks that objects let go meanwhile, before a reading goes on: with its object a callback is mostly
+/// gone. `held` are those that objects hold now.
+pub(super) async fn look_again(
+    source: &impl PageSource,
+    held: &BTreeSet<String>,
+    reading: &mut Reading,
+) -> Result<(), Failure> {
+    let let_go: Vec<String> = reading.held.difference(held).cloned().collect();
+    for id in let_go {
+        if reading.rows.contains_key(&id) {
+            match source.by_id(&id).await {
+                GetResult::Gone => drop(reading.rows.remove(&id)),
+                GetResult::Unknown(failure) => return Err(failure),
+                GetResult::Row(_) | GetResult::Unasked => {}
+            }
+        }
+        reading.held.remove(&id);
+    }
+    Ok(())
+}
+
 /// One page, asked for again while the cloud is busy or can't be reached.
 async fn page(source: &impl PageSource, filter: &ListFilter, offset: u32) -> Result<Page, Failure> {
     let mut pause = FIRST_PAUSE;
@@ -193,6 +230,10 @@ impl PageSource for CloudProject<'_> {
     ) -> BoxFuture<'a, Result<Page, Failure>> {
         let page = self.cloud.page_of(self.account, filter, offset, PAGE);
         Box::pin(async move { Ok(page.await?.value) })
+    }
+
+    fn by_id<'a>(&'a self, id: &'a str) -> BoxFuture<'a, GetResult> {
+        Box::pin(self.cloud.get_by_id(self.account, id))
     }
 
     fn report(&self, reading: &Reading, calls_left: usize) {

@@ -105,13 +105,9 @@ impl OwnershipReport {
         self.wanted.entry(place).or_default().push(claimant);
     }
 
-    /// The same, with what these objects held before the look: a callback of one that went meanwhile is nobody's orphan.
-    pub(in crate::command) fn with_ids_held_before<'a>(
-        mut self,
-        before: impl Iterator<Item = &'a RecordingCallback>,
-    ) -> Self {
-        let ids = before.filter_map(|object| object.status.as_ref()?.callback_id.clone());
-        self.held.extend(ids);
+    /// The same, with what objects held before the look: a callback of one that went meanwhile is nobody's orphan.
+    pub(in crate::command) fn with_ids_held_before(mut self, before: BTreeSet<String>) -> Self {
+        self.held.extend(before);
         self
     }
 

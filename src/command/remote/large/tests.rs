@@ -16,6 +16,7 @@ struct FakeProject {
     rows: Vec<Row>,
     fails_at: Vec<usize>,
     calls: Mutex<Vec<ListFilter>>,
+    asked_by_id: Mutex<Vec<String>>,
 }
 
 impl PageSource for FakeProject {
@@ -48,6 +49,12 @@ impl PageSource for FakeProject {
         Box::pin(async move { answer })
     }
 
+    fn by_id<'a>(&'a self, id: &'a str) -> BoxFuture<'a, GetResult> {
+        lock(&self.asked_by_id).push(id.to_owned());
+        let row = self.rows.iter().find(|row| row.id == id).cloned();
+        Box::pin(async move { row.map_or(GetResult::Gone, GetResult::Row) })
+    }
+
     fn report(&self, reading: &Reading, _: usize) {
         assert!(reading.total() == 5_000 && reading.found() <= 5_000);
     }
@@ -73,6 +80,7 @@ fn project(is_grouped: bool, fails_at: &[usize]) -> FakeProject {
         rows: (0..5_000).map(row).collect(),
         fails_at: fails_at.to_vec(),
         calls: Mutex::default(),
+        asked_by_id: Mutex::default(),
     }
 }
 
@@ -149,6 +157,31 @@ async fn what_ended_a_reading_costs_no_more_than_its_call() {
     kept.forget();
     assert!(kept.load(now).is_none());
     assert!(!KeptReading::of(None, &target).keep(now, &reading));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_objects_let_go_while_a_reading_stood_still_is_looked_at_again() {
+    let id = |number: usize| format!("{number:032x}");
+    let held: BTreeSet<String> = (0..5).map(id).collect();
+    let mut project = project(true, &[3, 4, 5, 6, 7]);
+    let mut reading = Reading::begun(&held);
+    read_all(&project, &mut reading).await.unwrap_err();
+    assert_eq!(reading.found(), 300);
+    // One is deleted with its callback, one keeps its callback, a third was not read yet.
+    let mut now: BTreeSet<String> = held.iter().skip(2).cloned().collect();
+    now.remove(&id(4));
+    reading.held.insert(id(4_999));
+    project.rows.remove(0);
+    project.rows.push(Row {
+        id: id(5_000),
+        ..project.rows[4_998].clone()
+    });
+    look_again(&project, &now, &mut reading).await.unwrap();
+    assert_eq!(*lock(&project.asked_by_id), [id(0), id(1), id(4)]);
+    read_all(&project, &mut reading).await.unwrap();
+    let found: BTreeSet<String> = reading.rows().into_iter().map(|row| row.id).collect();
+    assert!(!found.contains(&id(0)) && found.contains(&id(1)));
+    assert!(found.contains(&id(5_000)), "it does not count as found");
 }
 
 #[tokio::test(start_paused = true)]
