@@ -140,11 +140,11 @@ impl Memories {
         memories.give_back();
     }
 
-    /// Forgets the objects that are not there, save those that are cleared away after: what comes late of one that has gone (an answer,
-    /// a sweep) would be kept for ever.
+    /// Forgets the objects that are not there, save those that are posted for or cleared away after: what comes late of one that has gone
+    /// (an answer, a sweep) would be kept for ever.
     pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
         let mut memories = self.lock();
-        memories.retain(|uid, memory| memory.clearing || is_there(uid));
+        memories.retain(|uid, memory| memory.posting || memory.clearing || is_there(uid));
         memories.give_back();
     }
 

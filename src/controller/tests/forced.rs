@@ -166,9 +166,12 @@ async fn what_is_taken_away_during_its_create_goes_by_its_newest_policy() {
                 ..CloudCallFate::default()
             });
             if is_refused {
-                script.server(|call| match call.verb {
-                    Verb::PatchStatus => CallFate::Refused(500, "InternalError"),
-                    _ => CallFate::Served,
+                script.server(|call| {
+                    if call.verb == Verb::PatchStatus {
+                        CallFate::Refused(500, "InternalError")
+                    } else {
+                        CallFate::Served
+                    }
                 });
             }
             world.start();

@@ -376,7 +376,7 @@ fn what_nobody_saw_any_more_before_it_was_suspended_does_not_come_back() {
     let ready = |facts: &Facts| conditions::ready_status(&facts.status);
     let edited = |facts: &Facts| {
         with(facts, &|it| {
-            it.desired.as_mut().unwrap().content = content(1)
+            it.desired.as_mut().unwrap().content = content(1);
         })
     };
     let back = |facts: &Facts| with(facts, &|it| it.desired = settled().0.desired);
