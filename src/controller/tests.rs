@@ -48,6 +48,7 @@ mod simulation;
 mod story;
 mod strayed;
 mod stubborn;
+mod suspended;
 mod transitions;
 mod trouble;
 mod unaskable;

@@ -52,6 +52,9 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     if situation.stage == Stage::Ready || is_idle {
         status.failures = Some(0);
     }
+    if situation.reason == Reason::Suspended {
+        status.failures = Some(settled::failures_while_suspended(facts, situation.stage));
+    }
     if has_looked {
         operation_log::restore_last_change(&mut status);
         status.rejected_credential = None;

@@ -12,6 +12,7 @@ use super::cloud::Made;
 use super::object::{NAMESPACE, verdict};
 use super::scenario::AdversaryScenario;
 use super::server::StoreKey;
+use super::suspended;
 use super::trouble::CloudCall;
 use super::world::{ControllerWorld, wall};
 
@@ -159,6 +160,7 @@ pub(super) fn whole_course(scenario: &AdversaryScenario) -> Result<(), String> {
     frugal(scenario)?;
     not_taken_over(scenario)?;
     truthful(scenario)?;
+    suspended::as_before(&scenario.world.server.history())?;
     orphans(scenario)
 }
 

@@ -101,6 +101,17 @@ fn is_back_again(facts: &Facts, desired: &Desired) -> bool {
             .is_none_or(|newest| operation_log::outcome(newest) == Some(Outcome::Succeeded))
 }
 
+/// The failures that a suspended object tells: none, since it calls for nothing; but one where it is not known how the cloud holds it and
+/// more than its spec or its key made that so. For want of that even what was sent again would not be as it was.
+pub(in crate::plan) fn failures_while_suspended(facts: &Facts, stage: Stage) -> i64 {
+    let is_told = conditions::has_reason(&facts.status, Reason::Suspended);
+    match (conditions::ready_status(&facts.status), stage) {
+        (Some(ConditionStatus::True), _) | (Some(ConditionStatus::False), Stage::Kept) => 0,
+        (Some(ConditionStatus::Unknown), _) if is_told => facts.failures(),
+        _ => i64::from(facts.id().is_some()),
+    }
+}
+
 /// Whether the spec names a key that is not there, or was not read.
 fn lacks_key(facts: &Facts) -> bool {
     let wants_key = facts.desired.as_ref().is_ok_and(|it| it.wants_key);

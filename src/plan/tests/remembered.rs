@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use super::given::{FactsChange, with};
+use super::given::{FactsChange, requeue_of, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
 use crate::api::status::PlanStatus;
+use crate::plan::facts::conditions::{self, ConditionStatus};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
+use crate::plan::outcome;
+use crate::plan::step::decide::decide;
 use crate::plan::step::settled as rules;
 use crate::plan::step::situation::Stage;
 use crate::terms::failure::{Class, Failure, Operation};
@@ -287,4 +290,53 @@ fn suspending_leaves_ready_as_it_was_while_the_spec_is_what_was_sent() {
     for (number, trouble) in troubles.into_iter().enumerate() {
         assert_eq!(stage(&back, trouble), Stage::Kept, "trouble {number}");
     }
+}
+
+/// What made Ready unknown is not always in the log: sweeps that fail are told by Ready alone, and suspending takes their word from it.
+#[test]
+fn what_nobody_saw_any_more_before_it_was_suspended_does_not_come_back() {
+    let told = |facts: &Facts| {
+        let mut facts = facts.clone();
+        facts.policies.suspend = true;
+        let requeue = requeue_of(decide(&facts));
+        outcome::after_requeue(&facts, &requeue)
+    };
+    // Twice, as by who starts anew.
+    let suspended = |facts: &Facts| {
+        let mut facts = facts.clone();
+        facts.status = told(&facts);
+        assert_eq!(told(&facts), facts.status);
+        facts
+    };
+    let ready = |facts: &Facts| conditions::ready_status(&facts.status);
+    let edited = |facts: &Facts| {
+        with(facts, &|it| {
+            it.desired.as_mut().unwrap().content = content(1);
+        })
+    };
+    let back = |facts: &Facts| with(facts, &|it| it.desired = settled().0.desired);
+    for class in [
+        Class::Credential,
+        Class::Permission,
+        Class::Account,
+        Class::Rejected,
+    ] {
+        let unseen = with(&settled().0, &|it| {
+            it.status = outcome::after_sweep_failure(it, &failure(class), None);
+        });
+        for facts in [suspended(&unseen), suspended(&edited(&unseen))] {
+            let facts = suspended(&back(&facts));
+            assert_eq!(ready(&facts), Some(ConditionStatus::Unknown), "{class:?}");
+        }
+    }
+    // What Ready denied before is not seen either.
+    for reason in [Reason::Contended, Reason::TargetChanged, Reason::Conflict] {
+        let denied = with(&settled().0, &|it| set_ready(it, "False", reason));
+        let facts = suspended(&back(&suspended(&edited(&denied))));
+        assert_ne!(ready(&facts), Some(ConditionStatus::True), "{reason}");
+        let facts = suspended(&back(&suspended(&edited(&suspended(&denied)))));
+        assert_ne!(ready(&facts), Some(ConditionStatus::True), "{reason}");
+    }
+    let facts = suspended(&back(&suspended(&edited(&settled().0))));
+    assert_eq!(ready(&facts), Some(ConditionStatus::True));
 }

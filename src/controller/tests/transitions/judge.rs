@@ -11,6 +11,7 @@ use super::table::{Spot, TransitionStep};
 use super::{LATER, expected};
 use crate::controller::tests::object::{domain, verdict};
 use crate::controller::tests::oracles;
+use crate::controller::tests::suspended;
 use crate::controller::tests::world::ControllerWorld;
 
 /// How finely it is looked.
@@ -160,7 +161,8 @@ fn wrong(world: &ControllerWorld, judged: JudgedTransition) -> Option<String> {
         return Some(format!("it is {status} {reason}, not {may:?}"));
     }
     if (status.as_str(), reason.as_str()) == ("True", "Suspended") {
-        return unlike_before(world, &object);
+        let was_ready = suspended::as_before(&world.server.history());
+        return was_ready.err().or_else(|| unlike_before(world, &object));
     }
     let is_elsewhere = may.starts_with(&["Available", "Conflict", "PermissionDenied"]);
     if matches!(reason.as_str(), "Available" | "Normalized") && !is_elsewhere {
