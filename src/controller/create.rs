@@ -336,7 +336,9 @@ impl Reconciliation<'_> {
         let rows = context.deleted.without_deleted(account.target(), seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
-        let row = self.facts.own_row()?;
+        // A recorded callback that was thought gone says nothing of the create: the list may be behind, and what it made is still to be seen.
+        let row = self.facts.own_row();
+        let row = row.filter(|row| !self.facts.is_recorded(row))?;
         let record = self.facts.record.as_ref();
         let made = record.and_then(|record| self.facts.attempt_that_made(record, row));
         Some((row.clone(), made))

@@ -36,6 +36,7 @@ mod readdressed;
 mod recalled;
 mod refused;
 mod relists;
+mod removed;
 mod replaced;
 mod restored;
 mod rewrites;
