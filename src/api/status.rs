@@ -149,7 +149,8 @@ pub struct SentStatus {
     /// How notifications are signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_type: Option<String>,
-    /// Digest of the sign key, salted with the object's UID; absent when no key was sent.
+    /// Digest of the sign key, salted with the object's UID; absent when no key was sent; `unknown` after an update without a key where
+    /// one was sent before, since nobody can see whether the cloud has kept that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_digest: Option<String>,
 }

@@ -11,6 +11,7 @@ pub mod reason;
 pub mod record;
 pub mod row;
 pub mod sanitize;
+pub mod sent_key;
 mod target;
 pub mod time;
 

@@ -13,6 +13,7 @@ use crate::plan::facts::conditions::is_ready;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
+use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::time::{later, next_second};
 use crate::plan::facts::{CloudAccess, Desired, Facts, operation_log};
 use crate::plan::step::preconditions::former_endpoint;
@@ -275,9 +276,9 @@ pub fn after_update(
     receipt: Receipt,
 ) -> Status {
     let mut status = facts.status.clone();
-    let former = status.sent.take().and_then(|sent| sent.key_digest);
-    let digest = facts.key.digest().map(str::to_owned);
-    status.sent = Some(desired.content.sent(digest.or(former)));
+    let former = SentKey::of(facts.status.sent.as_ref());
+    let key_digest = former.after_update(facts.key.digest());
+    status.sent = Some(desired.content.sent(key_digest));
     status.remote = Some(row.map_or_else(
         || RemoteStatus {
             id: status.callback_id.clone(),

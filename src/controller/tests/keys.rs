@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use http::Method;
 use live_simulator::RowPatch;
+use live_simulator::settings::Omitted;
 use serde_json::{Value, json};
 
-use super::object::{HOOKS, domain, spec, verdict};
+use super::object::{HOOKS, domain, ready, spec, verdict};
 use super::script::{Script, becomes, settle};
 use super::transitions::table::{OTHER_HOOKS, more_secrets};
 use super::trouble::{CallFate, CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, Verb};
@@ -251,4 +252,54 @@ async fn a_key_that_is_none_any_more_is_not_the_one_that_was_sent() {
     world.start();
     becomes(&world, "False", "ObserveOnly", SOON).await;
     assert_eq!(made(&world, &Method::PUT), 0, "{}", world.story.whole());
+}
+
+/// A cloud may forget a key that an update does not name, and no row tells: where it is put back it is sent, once.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_taken_away_and_put_back_is_sent_again() {
+    for omitted in [Omitted::Keep, Omitted::Reset] {
+        let mut world = settled(Duration::from_mins(2)).await;
+        world
+            .cloud()
+            .settings(|settings| settings.update_omitted_key = omitted);
+        let url = "https://hooks.example.com/other";
+        let without = json!({"spec": {"signKeySecretRef": null, "notifyCallbackURL": url}});
+        world.merge("push", &without);
+        let is_sent = |count| move |world: &ControllerWorld| made(world, &Method::PUT) == count;
+        assert!(world.until(SOON, is_sent(1)).await);
+        becomes(&world, "True", "Available", SOON).await;
+        let message = ready(&world.object("push").unwrap())["message"].to_string();
+        assert!(message.contains("may stay at the cloud"), "{message}");
+        world.restart().await;
+        world.pass(SOON).await;
+
+        let back = json!({"spec": {"signKeySecretRef": {"name": HOOKS, "key": "sign"}}});
+        world.merge("push", &back);
+        assert!(
+            world.until(SOON, is_sent(2)).await,
+            "{}",
+            world.story.whole()
+        );
+        becomes(&world, "True", "Available", SOON).await;
+        world.restart().await;
+        world.pass(SOON).await;
+        let rows = world.rows(&domain("push"));
+        let key = rows[0].key.as_ref().map(|key| key.reveal().to_owned());
+        assert_eq!(key.as_deref(), Some(SIGN_KEY), "{}", world.story.whole());
+        assert_eq!(made(&world, &Method::PUT), 2, "{}", world.story.whole());
+        world.kill().await;
+    }
+}
+
+/// Nothing was sent since the key was: it is there, and is as sent where it is put back.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_was_taken_away_and_put_back_with_nothing_sent_meanwhile_costs_nothing() {
+    let world = settled(Duration::from_mins(10)).await;
+    let calls = world.calls().len();
+    for reference in [json!(null), json!({"name": HOOKS, "key": "sign"})] {
+        world.merge("push", &json!({"spec": {"signKeySecretRef": reference}}));
+        becomes(&world, "True", "Available", SOON).await;
+    }
+    world.pass(SOON).await;
+    assert_eq!(world.calls().len(), calls, "{}", world.story.whole());
 }

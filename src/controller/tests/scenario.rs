@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use live_simulator::settings::{AbsentUrl, Contract, Duplicate};
+use live_simulator::settings::{AbsentUrl, Contract, Duplicate, Omitted};
 use live_simulator::{RowPatch, StoredRow};
 use serde_json::{Value, json};
 
@@ -94,6 +94,8 @@ impl AdversaryScenario {
             settings.list_lag_ms = *chance.pick(&[0, 0, 3_000, 12_000]);
             settings.latency_ms = *chance.pick(&[5, 200, 2_000]);
             settings.clock_offset_s = *chance.pick(&[0, 0, 0, -120, 120]);
+            settings.update_omitted_key =
+                *SeededChance::of(seed, "omitted key", 0).pick(&[Omitted::Keep, Omitted::Reset]);
         });
         if adversary.relists() {
             world.server.set_page(1);
@@ -300,10 +302,11 @@ impl AdversaryScenario {
             }
             5 => {
                 let reference = *self.chance.pick(&["sign", "other"]);
-                world.merge(
-                    name,
-                    &json!({"spec": {"signKeySecretRef": {"name": HOOKS, "key": reference}}}),
-                );
+                let mut reference = json!({"name": HOOKS, "key": reference});
+                if self.edits.is_multiple_of(3) {
+                    reference = Value::Null;
+                }
+                world.merge(name, &json!({"spec": {"signKeySecretRef": reference}}));
             }
             6 => match self.chance.below(3) {
                 0 => world.secret(ACCOUNT, &account("AKFIRST")),

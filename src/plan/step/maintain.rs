@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
+use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed, conditions, difference};
 use crate::plan::ownership::rows::OtherRows;
@@ -206,14 +207,10 @@ pub(in crate::plan) fn available(facts: &Facts, desired: &Desired) -> Situation 
     if desired.content.url.is_none() {
         message.push_str(" No notifyCallbackURL is given, so nobody is notified.");
     }
-    let keeps_key = facts
-        .status
-        .sent
-        .as_ref()
-        .is_some_and(|sent| sent.key_digest.is_some());
+    let keeps_key = SentKey::of(facts.status.sent.as_ref()) != SentKey::Never;
     if keeps_key && !desired.wants_key {
         message.push_str(
-            " The sign key that was sent before stays at the cloud: its API can't clear a key. To be rid of it, delete this object and create it anew.",
+            " The sign key that was sent before may stay at the cloud: no call is known to clear one, and none shows it. To be rid of it for sure, delete this object and create it anew.",
         );
     }
     Situation::new(Reason::Available, Stage::Ready, message)

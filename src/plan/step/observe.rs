@@ -3,6 +3,7 @@
 use crate::api::status::{ChangeStatus, PlanStatus};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
+use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::{
     Adoption, CloudAccess, Desired, Facts, Observed, SignKeyState, conditions, difference,
 };
@@ -88,15 +89,18 @@ pub fn changes(facts: &Facts, desired: &Desired) -> Vec<ChangeStatus> {
         Some(row) => difference::between(&row.reported(), &desired.content),
         None => difference::from_nothing(&desired.content),
     };
-    let sent = facts.status.sent.as_ref();
-    let sent = sent.and_then(|sent| sent.key_digest.as_ref());
+    let sent = SentKey::of(facts.status.sent.as_ref());
     // The cloud does not show the key; what was sent is known by its digest.
     if let SignKeyState::Digest(digest) = &facts.key
-        && sent != Some(digest)
+        && sent != SentKey::Known(digest)
     {
         changes.push(ChangeStatus {
             field: "signKeySecretRef".to_owned(),
-            from: sent.map(|_| "another key".to_owned()),
+            from: match sent {
+                SentKey::Never => None,
+                SentKey::Known(_) => Some("another key".to_owned()),
+                SentKey::Unknown => Some("another key, or none".to_owned()),
+            },
             to: Some("the key of the Secret".to_owned()),
         });
     }

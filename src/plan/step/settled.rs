@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::api::status::{SentStatus, Status};
+use crate::api::status::Status;
 use crate::plan::facts::conditions::ConditionStatus;
 use crate::plan::facts::content::{Content, ReportedContent};
 use crate::plan::facts::operation_log::Outcome;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
+use crate::plan::facts::sent_key::SentKey;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, conditions, operation_log};
 use crate::plan::step::situation::Stage;
@@ -53,16 +54,17 @@ pub(in crate::plan) fn is_key_as_sent(facts: &Facts, desired: &Desired) -> bool 
     let Some(sent) = &facts.status.sent else {
         return !desired.wants_key;
     };
+    let sent_key = SentKey::of(Some(sent));
     match &facts.key {
         // A PUT that may have happened may have brought another key, and none shows in a row.
         SignKeyState::Digest(digest) => {
-            sent.key_digest.as_deref() == Some(digest)
+            sent_key == SentKey::Known(digest)
                 && !facts.key_in_doubt
                 && !operation_log::is_update_unknown(&facts.status)
         }
         SignKeyState::Unwanted => true,
         SignKeyState::Unread | SignKeyState::Missing(_) => {
-            !desired.wants_key || sent.key_digest.is_some()
+            !desired.wants_key || sent_key.is_known()
         }
         // No such key was ever sent.
         SignKeyState::Invalid(_) => !desired.wants_key,
@@ -135,14 +137,13 @@ pub(in crate::plan) fn needs_no_reads(facts: &Facts, desired: &Desired) -> bool 
 /// Whether the callback has the key that this very spec names, though that can't be read any more: it was sent, and nothing else was
 /// said since but that nobody sees it. Who only looked or was suspended may have been given another.
 pub(in crate::plan) fn has_its_key(facts: &Facts, desired: &Desired) -> bool {
-    let has_key = |sent: &SentStatus| sent.key_digest.is_some();
     let is_unseen = conditions::ready_status(&facts.status) == Some(ConditionStatus::Unknown)
         && !conditions::has_reason(&facts.status, Reason::Suspended)
         && facts.status.plan.is_none();
     facts.id().is_some()
         && !facts.is_new_generation()
         && (is_reported(facts) || is_unseen)
-        && facts.status.sent.as_ref().is_some_and(has_key)
+        && SentKey::of(facts.status.sent.as_ref()).is_known()
         && is_as_sent(facts, desired)
 }
 

@@ -12,7 +12,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
-use crate::plan::outcome;
+use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::decide::decide;
 use crate::plan::step::settled as rules;
 use crate::plan::step::situation::Stage;
@@ -165,6 +165,25 @@ fn the_key_is_as_sent_by_its_digest_or_as_far_as_it_is_known() {
             unwanted(it);
         }));
     }
+    // After an update without a key nobody knows which one there is.
+    let given_up = |it: &mut Facts| {
+        let without = with(it, &|it| {
+            it.key = SignKeyState::Unwanted;
+            unwanted(it);
+        });
+        let receipt = Receipt {
+            http_status: Some(200),
+            request_id: None,
+            at: it.now,
+        };
+        it.status = outcome::after_update(&without, &desired(&without), None, receipt);
+    };
+    for key in [digest("digest"), digest("unknown"), SignKeyState::Unread] {
+        assert!(!as_sent(key, &given_up));
+    }
+    assert!(as_sent(SignKeyState::Unwanted, &given_up));
+    let never_sent = with(&settled().0, &given_up);
+    assert_eq!(never_sent.status.sent.unwrap().key_digest, None);
     let invalid = SignKeyState::Invalid("short".to_owned());
     assert!(!as_sent(invalid.clone(), &|_| {}), "no such key was sent");
     assert!(as_sent(invalid, &unwanted));

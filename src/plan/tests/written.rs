@@ -323,7 +323,7 @@ fn what_is_available_says_what_to_know_of_it() {
     };
     let (silent, keeps) = (
         " No notifyCallbackURL is given, so nobody is notified.",
-        " The sign key that was sent before stays",
+        " The sign key that was sent before may stay",
     );
     assert_eq!(message(&|_| {}), "The cloud holds this spec.");
     assert!(message(&|it| it.desired.as_mut().unwrap().content.url = None).ends_with(silent));
