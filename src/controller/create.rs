@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::{Instant, timeout};
 
 use super::account::SharedAccount;
 use super::allowance::CallPurpose;
 use super::identifier;
 use super::leftover::Leftover;
-use crate::api::PENDING_OPERATION;
 use crate::api::status::Status;
+use crate::api::{PENDING_OPERATION, RecordingCallback};
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
@@ -22,6 +23,7 @@ use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation
 use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, receipt};
+use crate::declared::parse;
 use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
@@ -119,7 +121,7 @@ impl Reconciliation<'_> {
                 let earlier = || self.memory(|memory| memory.made.as_deref().map(str::to_owned));
                 let made = self.made.clone().or_else(earlier);
                 self.context.clear_away(Leftover {
-                    object: Arc::clone(&self.object),
+                    object: self.last_seen(),
                     status,
                     record: Some(record),
                     account: Some(account),
@@ -129,6 +131,17 @@ impl Reconciliation<'_> {
                 Ok(RoundEnd::OnChange)
             }
         }
+    }
+
+    /// The object as it went, or as it was last, as far as that was seen: how it was when it was posted may be long ago.
+    fn last_seen(&self) -> Arc<RecordingCallback> {
+        let uid = &self.facts.object.uid;
+        let newest = self.context.newest(&ObjectRef::from_obj(&*self.object));
+        let newest = newest.filter(|newest| parse::uid(newest) == *uid);
+        let last = || self.memory(|memory| memory.written.clone());
+        newest
+            .or_else(last)
+            .unwrap_or_else(|| Arc::clone(&self.object))
     }
 
     /// Told once the outcome is written.

@@ -106,7 +106,10 @@ impl IndexUpdater {
     fn clear_away(&self, object: &RecordingCallback, was_seen_to_go: bool) {
         let uid = parse::uid(object);
         let leftover = self.context.memories.with(&uid, |memory| {
-            // Whoever posts clears away what it makes.
+            // Whoever posts clears away what it makes, and as this says.
+            if memory.posting {
+                memory.written = Some(Arc::new(object.clone()));
+            }
             if memory.posting || memory.released {
                 return None;
             }
@@ -117,10 +120,14 @@ impl IndexUpdater {
         }
     }
 
-    /// An object is gone, or no longer ours to serve: it is forgotten at once, and who wants its place is told.
+    /// An object is gone, or no longer ours to serve: it is forgotten at once, unless somebody posts for it still, and who wants its place
+    /// is told.
     fn forget(&self, uid: &str) {
-        self.context.memories.wake(uid);
-        self.context.memories.forget(uid);
+        let memories = &self.context.memories;
+        memories.wake(uid);
+        if !memories.with(uid, |memory| memory.posting) {
+            memories.forget(uid);
+        }
         self.context.unindex(uid);
     }
 }

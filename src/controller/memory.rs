@@ -37,7 +37,7 @@ type ObjectMemories = HashMap<String, Box<ObjectMemory>>;
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct ObjectMemory {
-    /// The newest version that a write of ours returned; the watch may be behind it.
+    /// The newest version that a write of ours returned, which the watch may be behind; or the last, of what went during its create.
     pub(super) written: Option<Arc<RecordingCallback>>,
     /// The version that the watch brought last and that is no more: a read or write of ours that began later showed an older one. The API
     /// server's storage went back.
@@ -129,11 +129,11 @@ impl Memories {
         self.lock().remove(uid);
     }
 
-    /// Forgets the objects that are not there, save those that are cleared away after: what comes late of one that has gone (an answer,
-    /// a sweep) would be kept for ever.
+    /// Forgets the objects that are not there, save those that are posted for or cleared away after: what comes late of one that has gone
+    /// (an answer, a sweep) would be kept for ever.
     pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
         self.lock()
-            .retain(|uid, memory| memory.clearing || is_there(uid));
+            .retain(|uid, memory| memory.posting || memory.clearing || is_there(uid));
     }
 
     /// How many objects are remembered.

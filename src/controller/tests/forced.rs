@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Method;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::object::{ACCOUNT, domain, key, spec, verdict};
+use super::script::Script;
 use super::server::StoreKey;
-use super::trouble::{CloudCall, CloudCallFate, Troubled, TroubledAnswer, reply};
+use super::trouble::{CallFate, CloudCall, CloudCallFate, Troubled, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, account};
 
 const NEIGHBOUR: &str = "neighbour";
@@ -140,4 +142,55 @@ async fn clean_ups_by_the_hundred_are_bounded_and_hold_up_nobody() {
     assert_eq!(left(&world), 0, "{}", world.story.whole());
     assert!(is_ready(&world));
     world.kill().await;
+}
+
+/// What it says when it goes counts, not what it said when it was posted; nor does it matter whether the watch brings one after the other,
+/// or what it was when its outcome could not be written.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_away_during_its_create_goes_by_its_newest_policy() {
+    let cases = [
+        ("Delete", json!({"deletionPolicy": "Retain"})),
+        ("Retain", json!({"deletionPolicy": "Delete"})),
+        ("Delete", json!({"suspend": true})),
+    ];
+    for ((policy, change), is_refused) in cases.iter().flat_map(|it| [(it, false), (it, true)]) {
+        for pause in [0, 1] {
+            let (script, mut world) = Script::with_world();
+            let answered = if is_refused { 0 } else { 8 };
+            script.cloud(move |call| CloudCallFate {
+                after: Duration::from_secs(if call.method == Method::POST {
+                    answered
+                } else {
+                    0
+                }),
+                ..CloudCallFate::default()
+            });
+            if is_refused {
+                script.server(|call| {
+                    if call.verb == Verb::PatchStatus {
+                        CallFate::Refused(500, "InternalError")
+                    } else {
+                        CallFate::Served
+                    }
+                });
+            }
+            world.start();
+            let mut spec = spec("push");
+            spec["deletionPolicy"] = json!(policy);
+            world.apply("push", &spec);
+            let is_made = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
+            assert!(world.until(HALF_AN_HOUR, is_made).await);
+            world.merge("push", &json!({"spec": change}));
+            world.pass(Duration::from_secs(pause)).await;
+            world.take_away(&key("push"));
+            world.pass(Duration::from_mins(1)).await;
+            script.ends();
+            world.pass(Duration::from_mins(5)).await;
+            let stays = change["deletionPolicy"] != "Delete";
+            let rows = world.rows(&domain("push")).len();
+            let story = world.story.whole();
+            assert_eq!(rows, usize::from(stays), "{policy}, then {change}: {story}");
+            world.kill().await;
+        }
+    }
 }
