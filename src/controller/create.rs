@@ -17,7 +17,6 @@ use super::leftover::Leftover;
 use crate::api::status::Status;
 use crate::api::{PENDING_OPERATION, RecordingCallback};
 use crate::cluster::error::ClusterError;
-use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::{NOT_KEPT, is_protected};
@@ -28,7 +27,6 @@ use crate::live::answer::Answer;
 use crate::live::client::CreatePermit;
 use crate::live::looks::{CreateInFlight, LookRequest, Proof};
 use crate::plan::facts::observed::FRESH;
-use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record, WrittenRecord};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, shifted};
@@ -88,7 +86,6 @@ impl Reconciliation<'_> {
         let posted = Box::pin(self.post(&account, desired, &record, permit, creating));
         let reply = posted.await;
         self.note_sent();
-        let was_removed = self.facts.id().is_some();
         let resolved = Box::pin(self.resolve_reply(&account, desired, &attempt, reply));
         let (status, next) = resolved.await;
         let written = Box::pin(self.write_create_outcome(&record, status.clone()));
@@ -107,12 +104,7 @@ impl Reconciliation<'_> {
             written
         };
         match written? {
-            CreateOutcomeWrite::Written => {
-                if was_removed {
-                    self.report_removed();
-                }
-                Ok(next)
-            }
+            CreateOutcomeWrite::Written => Ok(next),
             CreateOutcomeWrite::Overtaken => {
                 self.refresh().await?;
                 Ok(RoundEnd::Again)
@@ -142,13 +134,6 @@ impl Reconciliation<'_> {
         newest
             .or_else(last)
             .unwrap_or_else(|| Arc::clone(&self.object))
-    }
-
-    /// Told once the outcome is written.
-    fn report_removed(&self) {
-        self.context.metrics.drift_repaired();
-        let note = "The callback was removed at the cloud; it is created again.";
-        self.publish_event(EventType::Warning, Reason::Drifted, note);
     }
 
     /// The attempt is dated, and rows are held against that: what time it is at the cloud has to be known. Where the newest answer and

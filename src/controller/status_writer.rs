@@ -24,7 +24,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::time::next_second;
 use crate::plan::outcome;
-use crate::plan::step::backoff;
+use crate::plan::step::{backoff, drift};
 
 /// First and longest pause between two tries to write an outcome.
 const OUTCOME_WRITE_PAUSES: (Duration, Duration) =
@@ -242,6 +242,11 @@ impl Reconciliation<'_> {
         self.remember(object);
         self.forget_unwritten();
         self.note_wait();
+        if drift::is_made_again(&before, &self.facts.status) {
+            self.context.metrics.drift_repaired();
+            let note = "The callback was removed at the cloud; it is created again.";
+            self.publish_event(EventType::Warning, Reason::Drifted, note);
+        }
         let (old, new) = (
             conditions::ready(&before),
             conditions::ready(&self.facts.status),

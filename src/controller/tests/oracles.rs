@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::cloud::Made;
 use super::object::{NAMESPACE, verdict};
+use super::removed;
 use super::scenario::AdversaryScenario;
 use super::server::StoreKey;
 use super::suspended;
@@ -161,6 +162,9 @@ pub(super) fn whole_course(scenario: &AdversaryScenario) -> Result<(), String> {
     not_taken_over(scenario)?;
     truthful(scenario)?;
     suspended::as_before(&scenario.world.server.history())?;
+    if scenario.adversary.is_honest() {
+        removed::repairs_are_made(&scenario.world)?;
+    }
     orphans(scenario)
 }
 

@@ -1,4 +1,4 @@
-//! A callback that somebody removed at the cloud is made again, whatever lists show meanwhile.
+//! A callback that somebody removed at the cloud is made again, whatever lists show meanwhile, and that is told once it is so.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,16 +6,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use live_simulator::settings::Contract;
+use live_simulator::{LoggedCause, LoggedChange};
 use serde_json::json;
 
 use super::object::{domain, spec, verdict};
 use super::script::{Script, settle};
-use super::trouble::{CloudCall, CloudCallFate, TroubledAnswer};
+use super::trouble::{CloudCall, CloudCallFate, TroubledAnswer, reply};
 use super::world::ControllerWorld;
 
 const INTERVAL: Duration = Duration::from_mins(2);
 /// So many lists show what is gone still, once it is made again.
 const STALE: usize = 3;
+
+/// How many repairs the newest process tells of.
+fn told_repairs(world: &ControllerWorld) -> usize {
+    let told = world.figure("drift_repaired_total");
+    told.parse().unwrap()
+}
+
+/// Nothing is told as repaired that was not: each repair is a change at the cloud.
+pub(super) fn repairs_are_made(world: &ControllerWorld) -> Result<(), String> {
+    let mutations = world.cloud().mutations().into_iter();
+    let made = mutations
+        .filter(|it| it.cause != LoggedCause::OutOfBand && it.change != LoggedChange::Deleted);
+    let (told, made) = (told_repairs(world), made.count());
+    (told <= made)
+        .then_some(())
+        .ok_or_else(|| format!("{told} repairs are told, and {made} changes were made"))
+}
 
 fn is_list(call: &CloudCall) -> bool {
     call.method == Method::GET && call.id.is_none() && !call.is_login
@@ -94,6 +112,50 @@ async fn a_list_that_shows_what_was_removed_says_nothing_of_a_create_without_an_
         world.delete("push");
         world.pass(INTERVAL).await;
         assert!(world.rows(&domain("push")).is_empty(), "{story}");
+        world.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_made_again_is_not_told_as_repaired() {
+    // The answer to a create that is carried out may be lost, and one that is refused is heard.
+    for is_lost in [false, true] {
+        let (script, mut world) = Script::with_world();
+        world.configure(|config| config.resync_interval = INTERVAL);
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        let former = world.rows(&domain("push"))[0].id.clone();
+        world.cloud().delete_row(&former);
+        let refused = r#"{"error_code":"LIVE.100011001","error_msg":"no such domain"}"#;
+        script.cloud(move |call| match call.method {
+            Method::POST => CloudCallFate {
+                carried_out: is_lost,
+                answer: if is_lost {
+                    TroubledAnswer::Broken
+                } else {
+                    TroubledAnswer::Reply(reply(400, refused))
+                },
+                ..CloudCallFate::default()
+            },
+            _ => CloudCallFate::default(),
+        });
+        let is_tried = |world: &ControllerWorld| world.count(&Method::POST) == 2;
+        let is_tried = world.until(INTERVAL * 3, is_tried).await;
+        assert!(is_tried, "{}", world.story.whole());
+        world.pass(Duration::from_hours(1)).await;
+        assert_eq!(
+            told_repairs(&world),
+            usize::from(is_lost),
+            "{}",
+            world.story.whole()
+        );
+
+        script.ends();
+        world.pass(Duration::from_mins(15)).await;
+        let object = world.object("push").unwrap();
+        assert_eq!(verdict(&object).1, "Available", "{}", world.story.whole());
+        assert_ne!(object["status"]["callbackID"], former.as_str());
+        assert_eq!(told_repairs(&world), 1, "{}", world.story.whole());
         world.kill().await;
     }
 }

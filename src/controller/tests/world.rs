@@ -194,6 +194,17 @@ impl ControllerWorld {
         named.map(str::to_owned).collect()
     }
 
+    /// What the newest process tells by a metric without labels.
+    pub(super) fn figure(&self, metric: &str) -> String {
+        let (page, name) = (
+            self.metrics.encode(),
+            format!("recording_callback_{metric} "),
+        );
+        let told = page.lines().find_map(|line| line.strip_prefix(&name));
+        told.unwrap_or_else(|| panic!("no {metric} in {page}"))
+            .to_owned()
+    }
+
     /// The operator is killed.
     pub(super) async fn kill(&mut self) {
         if let Some(process) = self.process.take() {

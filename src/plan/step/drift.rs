@@ -70,6 +70,12 @@ pub fn baseline(last_write: Option<Timestamp>, status: &Status, row: &Row) -> Op
         .filter(|time| time.duration_since(ours).abs() <= TWO_CLOCKS)
 }
 
+/// Whether a status tells of a callback that was created where another one was recorded before, which was gone.
+pub fn is_made_again(before: &Status, status: &Status) -> bool {
+    let ids = before.callback_id.as_ref().zip(status.callback_id.as_ref());
+    ids.is_some_and(|(former, id)| former != id) && status.adopted == Some(false)
+}
+
 /// How a row of ours stands to the spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum RowDrift {
