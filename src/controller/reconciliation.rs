@@ -161,6 +161,8 @@ impl<'a> Reconciliation<'a> {
     /// same is no reason to send it again at once.
     pub(super) fn note_sent(&mut self) {
         self.has_acted = true;
+        // The wait was for this call: the next one waits for its own backoff.
+        self.facts.queued = false;
         self.memory(|memory| {
             memory.decided = memory.deciding;
         });

@@ -327,7 +327,8 @@ pub fn after_delete(facts: &Facts, receipt: Receipt) -> Status {
 
 /// When a call that failed is made again.
 fn next_attempt(facts: &Facts, failure: &Failure, count: i64, at: Timestamp) -> Timestamp {
-    if failure.class == Class::Exists && count == 1 {
+    // There may be something to claim. What was to be changed is known.
+    if failure.class == Class::Exists && failure.operation == Operation::Create && count == 1 {
         return at;
     }
     let count = u32::try_from(count).unwrap_or(u32::MAX);

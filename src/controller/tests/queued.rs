@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::object::{key, spec, verdict};
-use super::script::Script;
+use super::script::{Script, becomes};
 use super::server::WatchDelivery;
-use super::trouble::CloudCallFate;
+use super::trouble::{CloudCallFate, TroubledAnswer, reply};
 use super::world::ControllerWorld;
 
 const CROWD: usize = 60;
@@ -95,4 +95,36 @@ async fn its_turn_is_told_from_when_the_wait_begins() {
     let turn: Timestamp = "2026-11-25T12:00:30Z".parse().unwrap();
     let early = turn.duration_since(next).as_secs();
     assert!((-2..=0).contains(&early), "{}", world.story.whole());
+}
+
+/// What was waited for is over when the call is made: its failure, though somebody changes the object meanwhile, is no reason to make it again.
+#[tokio::test(start_paused = true)]
+async fn what_failed_after_a_wait_for_the_quota_waits_for_its_backoff() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| config.requests_per_minute = 6);
+    world.start();
+    world.apply("push", &spec("push"));
+    becomes(&world, "True", "Available", Duration::from_mins(1)).await;
+    script.cloud(move |call| {
+        if call.method != Method::PUT {
+            return CloudCallFate::default();
+        }
+        let refused = r#"{"error_code":"LIVE.100011013","error_msg":"in arrears"}"#;
+        CloudCallFate {
+            carried_out: false,
+            after: Duration::from_secs(3),
+            answer: TroubledAnswer::Reply(reply(403, refused)),
+            ..CloudCallFate::default()
+        }
+    });
+    let url = "https://hooks.example.com/other";
+    world.merge("push", &json!({"spec": {"notifyCallbackURL": url}}));
+    becomes(&world, "False", "RateLimited", Duration::from_secs(5)).await;
+    let is_sent = |world: &ControllerWorld| world.count(&Method::PUT) == 1;
+    assert!(world.until(Duration::from_secs(30), is_sent).await);
+    let labelled = json!({"metadata": {"labels": {"by": "somebody"}}});
+    world.merge("push", &labelled);
+    world.pass(Duration::from_mins(5)).await;
+    becomes(&world, "False", "AccountProblem", Duration::ZERO).await;
+    assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
 }

@@ -141,8 +141,8 @@ impl Situation {
 pub fn reason_of(failure: &Failure) -> Reason {
     use crate::terms::failure::Operation::Create;
     match failure.class {
-        Class::Rejected | Class::Gone => Reason::RequestRejected,
-        Class::Exists => Reason::Conflict,
+        Class::Exists if failure.operation == Create => Reason::Conflict,
+        Class::Rejected | Class::Gone | Class::Exists => Reason::RequestRejected,
         Class::CloudDown | Class::Protocol if failure.operation == Create => Reason::OutcomeUnknown,
         Class::Maintenance | Class::CloudDown | Class::NotSent | Class::Protocol => {
             Reason::CloudUnavailable

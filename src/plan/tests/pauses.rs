@@ -11,7 +11,8 @@ use super::world::process::failure;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::time::later;
-use crate::plan::facts::{Facts, Observed, Rewrites, operation_log};
+use crate::plan::facts::{Facts, Observed, Rewrites, conditions, operation_log};
+use crate::plan::outcome;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{backoff, contention, preconditions};
 use crate::terms::failure::{Class, Failure, Operation};
@@ -241,4 +242,27 @@ fn what_was_announced_is_measured_by_the_clock_that_announced_it() {
     assert_eq!(longest(&facts), backoff::LONGEST, "no wait at all");
     facts.status.next_attempt_time = None;
     assert_eq!(longest(&facts), backoff::LONGEST);
+}
+
+/// Only a create has something to look for where something exists; a change of what is known is refused like any other.
+#[test]
+fn a_change_of_what_is_known_that_is_told_to_exist_waits_like_a_rejection() {
+    for (operation, waits, reason) in [
+        (Operation::Create, false, Reason::Conflict),
+        (Operation::Update, true, Reason::RequestRejected),
+        (Operation::Delete, true, Reason::RequestRejected),
+    ] {
+        let facts = settled().0;
+        let failure = Failure {
+            http_status: Some(409),
+            ..Failure::new(operation, Class::Exists, "already exists")
+        };
+        let (status, again) = outcome::after_failure(&facts, &failure, None, facts.now);
+        assert_eq!(again >= at(&facts, 5), waits, "{operation:?}");
+        assert_eq!(
+            conditions::ready_reason(&status),
+            Some(reason),
+            "{operation:?}"
+        );
+    }
 }
