@@ -10,7 +10,7 @@ use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account as Login;
-use crate::platform::iam::ProjectUse;
+use crate::platform::iam::{LoginUse, ProjectUse};
 use crate::platform::quota::{Bucket, Token};
 use crate::platform::strikes::CredentialUse;
 use crate::platform::transport::Deadline;
@@ -23,8 +23,8 @@ pub(super) struct SharedAccount {
     client: Arc<Client>,
     bucket: Bucket,
     looks: Arc<Looks>,
-    /// What is known of its credential and of its project is kept as long as this account is in use.
-    _kept: (CredentialUse, Option<ProjectUse>),
+    /// What is known of its credential and of its project, and its token, is kept as long as this account is in use.
+    _kept: (CredentialUse, Option<ProjectUse>, Option<LoginUse>),
 }
 
 impl SharedAccount {
@@ -44,12 +44,13 @@ impl SharedAccount {
         let looks = Looks::new(lister, bucket.clone(), barrier, domains);
         let credential = client.strikes.in_use(&login.credential);
         let project = client.iam.project_in_use(&login);
+        let token = client.iam.login_in_use(&login);
         Self {
             login,
             client,
             bucket,
             looks,
-            _kept: (credential, project),
+            _kept: (credential, project, token),
         }
     }
 

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 use self::login::UserLogins;
 use self::project::Projects;
 pub use self::project::{ProjectLookupError, ProjectUse};
+pub use self::tokens::LoginUse;
 use crate::platform::account::Account;
 use crate::platform::clock::Clock;
 use crate::platform::credentials::Credential;
@@ -62,6 +63,11 @@ impl Iam {
     /// Keeps the project that was looked up for an account for as long as this is held.
     pub fn project_in_use(&self, account: &Account) -> Option<ProjectUse> {
         self.projects.in_use(account)
+    }
+
+    /// Keeps the token of an account whose credential is a user for as long as this is held.
+    pub fn login_in_use(&self, account: &Account) -> Option<LoginUse> {
+        self.logins.in_use(account)
     }
 
     /// The id of the project that has the region's name, asked for once and kept while it is in use. `endpoint` is the base URL of IAM,

@@ -32,7 +32,7 @@ fn place(credential: &Credential) -> *const u8 {
     let secret = match credential {
         Credential::Token(token) => token,
         Credential::AkSk(pair) => pair.security_token.as_ref().unwrap(),
-        other => panic!("{other:?}"),
+        Credential::Password(_) | Credential::Ambient(_) => panic!("{credential:?}"),
     };
     secret.expose_secret().as_ptr()
 }

@@ -12,7 +12,7 @@ use crate::platform::account::Account;
 use crate::platform::credentials::Credential;
 use crate::platform::failures;
 use crate::platform::iam::slots::Slots;
-use crate::platform::iam::tokens::{CachedToken, LoginSlot};
+use crate::platform::iam::tokens::{CachedToken, LoginSlot, LoginUse};
 use crate::platform::iam::wire;
 use crate::platform::keys::User;
 use crate::platform::lifetime::lifetime;
@@ -28,6 +28,9 @@ const JSON: &str = "application/json;charset=utf8";
 /// How long a token serves that was issued just now, whatever its date says: one that IAM takes for expired is refused by Live, and replaced.
 /// An IAM that issues such ones is not asked before each call.
 const SHORTEST_LIFE: Duration = Duration::from_mins(5);
+
+/// So many bytes of tokens are kept. A thousand real ones have a few millions; how long they are is for whoever runs an IAM to say.
+const ROOM: usize = 16 * 1024 * 1024;
 
 /// Logs users in.
 pub(super) struct UserLogins {
@@ -91,21 +94,54 @@ impl UserLogins {
         user: &User,
         operation: Operation,
     ) -> Option<SecretString> {
-        let (cache, now) = (slot.cache(), Instant::now());
+        let (mut cache, now) = (slot.cache(), Instant::now());
         let project = &account.target.project_id;
         let issued = cache.current(project, now)?;
-        let is_due = issued.renew <= now && !cache.has_failed(project, now);
+        let (token, renew) = (issued.token.clone(), issued.renew);
+        let is_due = renew <= now && !cache.has_failed(project, now);
         if is_due && let Ok(renewal) = Arc::clone(&slot.renewal).try_lock_owned() {
             // What becomes of it is kept for those who ask next.
             tokio::spawn(self.renewed(renewal, Arc::clone(slot), account, user, operation));
         }
-        Some(issued.token.clone())
+        Some(token)
+    }
+
+    /// Keeps the token of an account for as long as this is held; none where its credential is no user.
+    pub(super) fn in_use(&self, account: &Account) -> Option<LoginUse> {
+        let is_user = matches!(*account.credential, Credential::Password(_));
+        let slot = || self.users.slot(&LoginKey::of(account));
+        is_user.then(|| LoginUse::begin(slot(), &account.target.project_id))
     }
 
     /// How many users are known.
     #[cfg(test)]
     pub(super) fn users(&self) -> usize {
         self.users.len()
+    }
+
+    /// How many tokens are kept, and how many bytes they have.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> (usize, usize) {
+        let slots = self.users.all().into_iter();
+        let kept = slots.map(|slot| {
+            let cache = slot.cache();
+            (cache.tokens.len(), cache.size())
+        });
+        kept.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+    }
+
+    /// Keeps a token. Where there is no room for all, the longest go: those of others stay, and a real one is not long.
+    fn keep(&self, slot: &LoginSlot, project: &str, issued: CachedToken) -> SecretString {
+        let token = slot.cache().keep(project.to_owned(), issued);
+        let slots = self.users.all();
+        let size = || slots.iter().map(|slot| slot.cache().size()).sum::<usize>();
+        while size() > ROOM {
+            let longest = slots.iter().max_by_key(|slot| slot.cache().longest());
+            if let Some(longest) = longest {
+                longest.cache().forget_longest();
+            }
+        }
+        token
     }
 
     /// The whole of a renewal, which may outlive who asked for it.
@@ -145,7 +181,7 @@ impl UserLogins {
             }
         };
         match issued {
-            Ok(issued) => Ok(slot.cache().keep(project.clone(), issued)),
+            Ok(issued) => Ok(self.keep(slot, project, issued)),
             Err(failure) => {
                 slot.cache().fail(project.clone(), &failure);
                 Err(failure)
@@ -195,7 +231,7 @@ impl UserLogins {
         let Some(id) = issued.id_of(name) else {
             return Ok(None);
         };
-        slot.cache().keep(id.clone(), issued);
+        self.keep(&slot, &id, issued);
         Ok(Some(id))
     }
 
@@ -234,6 +270,7 @@ impl UserLogins {
             token: issued.token,
             renew: now + life * 3 / 4,
             expire: now + life,
+            used: now,
             project: issued.project,
         })
     }

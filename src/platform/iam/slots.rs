@@ -41,6 +41,11 @@ impl<K: Clone + Eq + Hash, T: SlotContent> Slots<K, T> {
         lock(&self.0).get(key).cloned()
     }
 
+    /// Each of them.
+    pub(super) fn all(&self) -> Vec<Arc<T>> {
+        lock(&self.0).values().cloned().collect()
+    }
+
     /// How many there are.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -3,9 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use crate::lock::lock;
@@ -13,6 +14,10 @@ use crate::platform::iam::slots::SlotContent;
 use crate::platform::iam::wire;
 use crate::platform::service::holdoff;
 use crate::terms::failure::Failure;
+
+/// What no account has is kept for so long after it was asked for: a project may be looked up by a login before there is an account, and
+/// passwords change as often as somebody writes them.
+const UNUSED: Duration = Duration::from_mins(1);
 
 /// What is known of a user, and whose turn it is to log in.
 #[derive(Default)]
@@ -26,8 +31,16 @@ pub(super) struct LoginSlot {
 #[derive(Default)]
 pub(super) struct UserTokens {
     pub(super) tokens: HashMap<String, CachedToken>,
+    /// How many accounts there are of each project.
+    accounts: HashMap<String, usize>,
     /// What became of a login, and until when there is no other.
     failed: HashMap<String, (Failure, Instant)>,
+}
+
+/// An account has a project as this user: its token is kept.
+pub struct LoginUse {
+    slot: Arc<LoginSlot>,
+    project: String,
 }
 
 /// A token and when it is to be replaced.
@@ -35,6 +48,8 @@ pub(super) struct CachedToken {
     pub(super) token: SecretString,
     pub(super) renew: Instant,
     pub(super) expire: Instant,
+    /// When it was last asked for.
+    pub(super) used: Instant,
     /// The project that it is scoped to, as IAM tells it.
     pub(super) project: Option<wire::IamProject>,
 }
@@ -45,12 +60,61 @@ impl LoginSlot {
     }
 }
 
+impl LoginUse {
+    pub(super) fn begin(slot: Arc<LoginSlot>, project: &str) -> Self {
+        let project = project.to_owned();
+        *slot.cache().accounts.entry(project.clone()).or_default() += 1;
+        Self { slot, project }
+    }
+}
+
+impl Drop for LoginUse {
+    fn drop(&mut self) {
+        let mut cache = self.slot.cache();
+        if let Some(accounts) = cache.accounts.get_mut(&self.project) {
+            *accounts -= 1;
+            if *accounts == 0 {
+                cache.accounts.remove(&self.project);
+            }
+        }
+    }
+}
+
 impl UserTokens {
     /// The token of a project, if it has not ended.
-    pub(super) fn current(&self, project: &str, now: Instant) -> Option<&CachedToken> {
-        self.tokens
-            .get(project)
-            .filter(|issued| now < issued.expire)
+    pub(super) fn current(&mut self, project: &str, now: Instant) -> Option<&CachedToken> {
+        let issued = self.tokens.get_mut(project);
+        let issued = issued.filter(|issued| now < issued.expire)?;
+        issued.used = now;
+        Some(issued)
+    }
+
+    /// Clears away what has ended, and what no account has.
+    fn clear(&mut self, now: Instant) {
+        let accounts = &self.accounts;
+        self.tokens.retain(|project, issued| {
+            let is_used = accounts.contains_key(project) || now < issued.used + UNUSED;
+            is_used && now < issued.expire
+        });
+    }
+
+    /// How many bytes its tokens have.
+    pub(super) fn size(&self) -> usize {
+        self.tokens.values().map(CachedToken::size).sum()
+    }
+
+    /// How many bytes the longest has.
+    pub(super) fn longest(&self) -> usize {
+        let sizes = self.tokens.values().map(CachedToken::size);
+        sizes.max().unwrap_or_default()
+    }
+
+    /// Whoever asks for the longest logs in again.
+    pub(super) fn forget_longest(&mut self) {
+        let longest = self.tokens.iter().max_by_key(|(_, issued)| issued.size());
+        if let Some(project) = longest.map(|(project, _)| project.clone()) {
+            self.tokens.remove(&project);
+        }
     }
 
     /// The id of the project of this name, if a token tells it that has not ended.
@@ -61,7 +125,7 @@ impl UserTokens {
 
     pub(super) fn keep(&mut self, project: String, issued: CachedToken) -> SecretString {
         let now = Instant::now();
-        self.tokens.retain(|_, issued| now < issued.expire);
+        self.clear(now);
         self.failed.remove(&project);
         let token = issued.token.clone();
         self.tokens.insert(project, issued);
@@ -94,15 +158,18 @@ impl UserTokens {
 
 impl SlotContent for LoginSlot {
     fn counts(&self, now: Instant) -> bool {
-        let cache = self.cache();
-        let failed = cache.failed.values();
-        let tokens = cache.tokens.values();
-        failed.into_iter().any(|(_, until)| now < *until)
-            || tokens.into_iter().any(|issued| now < issued.expire)
+        let mut cache = self.cache();
+        cache.clear(now);
+        let mut failed = cache.failed.values();
+        failed.any(|(_, until)| now < *until) || !cache.tokens.is_empty()
     }
 }
 
 impl CachedToken {
+    fn size(&self) -> usize {
+        self.token.expose_secret().len()
+    }
+
     /// The id of its project, if that has this name.
     pub(super) fn id_of(&self, name: &str) -> Option<String> {
         let project = self.project.as_ref();

@@ -8,6 +8,11 @@ use serde_json::json;
 use crate::platform::keys::User;
 use crate::platform::transport::Response;
 
+/// The longest token, as of those that somebody writes into a Secret. IAM's own documents know none longer than 32 KiB.
+const LONGEST: usize = 64 * 1024;
+/// The longest name of a project that is kept: a region is compared with it.
+const LONGEST_NAME: usize = 64;
+
 /// What a token is good for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TokenScope<'a> {
@@ -35,6 +40,11 @@ impl IamProject {
     pub(super) fn id(&self) -> Option<&str> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         Some(self.id.as_str()).filter(|id| (1..=64).contains(&id.len()) && id.bytes().all(fits))
+    }
+
+    /// Whether it may be some region's. Whoever runs an IAM decides how long its words are.
+    fn is_of_use(&self) -> bool {
+        self.name.len() <= LONGEST_NAME && self.id().is_some()
     }
 }
 
@@ -87,14 +97,17 @@ pub(super) fn issued_token(response: &Response) -> Result<IssuedToken, String> {
         .get("x-subject-token")
         .and_then(|token| token.to_str().ok());
     let token = token.filter(|token| !token.is_empty());
-    let token = token.ok_or("the answer has no X-Subject-Token")?.into();
+    let token = token.ok_or("the answer has no X-Subject-Token")?;
+    if token.len() > LONGEST {
+        return Err("the X-Subject-Token of the answer is longer than 64 KiB".to_owned());
+    }
     let envelope: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
     let expires_at = envelope.token.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
     Ok(IssuedToken {
-        token,
+        token: token.into(),
         expires_at,
-        project: envelope.token.project,
+        project: envelope.token.project.filter(IamProject::is_of_use),
     })
 }
 
@@ -194,6 +207,26 @@ mod tests {
         response.body = Bytes::new();
         let issued = issued_token(&response).unwrap();
         assert_eq!((issued.expires_at, issued.project), (None, None));
+    }
+
+    #[test]
+    fn a_token_and_a_name_are_no_longer_than_any_that_there_is() {
+        let issued = |token: usize, name: usize| {
+            let token = "t".repeat(token).parse().unwrap();
+            let project = json!({"id": "p-1", "name": "n".repeat(name)});
+            issued_token(&Response {
+                status: StatusCode::CREATED,
+                headers: [(http::HeaderName::from_static("x-subject-token"), token)]
+                    .into_iter()
+                    .collect(),
+                body: json!({"token": {"project": project}}).to_string().into(),
+            })
+        };
+        let longest = issued(LONGEST, LONGEST_NAME).unwrap();
+        assert_eq!(longest.token.expose_secret().len(), LONGEST);
+        assert!(longest.project.is_some());
+        assert!(issued(LONGEST + 1, 1).unwrap_err().contains("64 KiB"));
+        assert!(issued(1, LONGEST_NAME + 1).unwrap().project.is_none());
     }
 
     #[test]

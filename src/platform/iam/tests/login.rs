@@ -192,16 +192,34 @@ async fn who_waited_for_a_login_of_a_user_that_is_stopped_meanwhile_makes_none()
     assert_eq!((failure.class, stage.calls()), (Class::Credential, 0));
 }
 
-/// Answers everybody but one user, and that one never.
-struct Hanging;
+/// Answers everybody but one user, and that one never; with the longest tokens that there are those whose name says so.
+#[derive(Default)]
+struct Hanging(AtomicUsize);
 
 impl Transport for Hanging {
     fn send(&self, request: Request, _: Deadline) -> BoxFuture<'_, IamReply> {
+        self.0.fetch_add(1, Ordering::SeqCst);
         let body = String::from_utf8(request.body.unwrap().to_vec()).unwrap();
         if body.contains("\"name\":\"hanging\"") {
             return Box::pin(pending());
         }
-        Box::pin(async { Ok(issued("made")) })
+        let long = body.contains("\"name\":\"long");
+        let token = "t".repeat(if long { 64 * 1024 } else { 4_000 });
+        Box::pin(async move { Ok(issued(&token)) })
+    }
+}
+
+impl Hanging {
+    fn iam() -> (Arc<Self>, Iam) {
+        let wall: WallClock = Arc::new(|| NOON.parse().unwrap());
+        let (transport, clock) = (Arc::<Self>::default(), Arc::new(Clock::new(wall)));
+        let timeout = Duration::from_secs(15);
+        let iam = Iam::new(transport.clone(), clock, Arc::default(), timeout);
+        (transport, iam)
+    }
+
+    fn calls(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
     }
 }
 
@@ -219,25 +237,83 @@ async fn token_of(iam: &Iam, account: &Account) -> Result<SecretString, Failure>
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_login_that_hangs_holds_up_its_own_user_only_and_no_number_of_users_makes_a_token_forgotten()
+async fn a_login_that_hangs_holds_up_its_own_user_only_and_no_number_of_users_makes_a_token_in_use_forgotten()
  {
-    let wall: WallClock = Arc::new(|| NOON.parse().unwrap());
-    let clock = Arc::new(Clock::new(wall));
-    let timeout = Duration::from_secs(15);
-    let iam = Iam::new(Arc::new(Hanging), clock, Arc::default(), timeout);
+    let (transport, iam) = Hanging::iam();
     let (hanging, first) = (account_of("hanging"), account_of("first"));
     let hung = token_of(&iam, &hanging);
     tokio::pin!(hung);
     assert!(futures::poll!(hung.as_mut()).is_pending());
     token_of(&iam, &first).await.unwrap();
+    let in_use = iam.login_in_use(&first).unwrap();
     for number in 0..1_500 {
         let account = account_of(&format!("user-{number}"));
         token_of(&iam, &account).await.unwrap();
+        tokio::time::advance(SECOND).await;
     }
-    assert_eq!(iam.logins.users(), 1_502);
-    tokio::time::advance(HOUR * 25).await;
+    let users = iam.logins.users();
+    assert!(users <= 65, "{users} are known, of which 2 are in use");
+    token_of(&iam, &first).await.unwrap();
+    assert_eq!(transport.calls(), 1 + 1 + 1_500);
+    drop(in_use);
+    tokio::time::advance(HOUR).await;
     token_of(&iam, &account_of("late")).await.unwrap();
     assert_eq!(iam.logins.users(), 2, "the one that hangs and the late one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_user_the_tokens_of_projects_in_use_are_kept() {
+    let (transport, iam) = Hanging::iam();
+    let used: Vec<_> = (0..3)
+        .map(|number| account(&format!("used-{number}")))
+        .collect();
+    let in_use = used.iter().map(|used| iam.login_in_use(used).unwrap());
+    let in_use: Vec<_> = in_use.collect();
+    for used in &used {
+        token_of(&iam, used).await.unwrap();
+    }
+    for number in 0..300 {
+        let gone = account(&format!("gone-{number}"));
+        drop((iam.login_in_use(&gone), iam.login_in_use(&used[0])));
+        token_of(&iam, &gone).await.unwrap();
+        tokio::time::advance(SECOND).await;
+    }
+    let (tokens, _) = iam.logins.kept();
+    assert!((3..=65).contains(&tokens), "{tokens} are kept");
+    for used in &used {
+        token_of(&iam, used).await.unwrap();
+    }
+    assert_eq!(transport.calls(), 3 + 300);
+    drop(in_use);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_tokens_have_so_much_room_and_go_before_those_of_others() {
+    let (transport, iam) = Hanging::iam();
+    let others: Vec<_> = (0..20)
+        .map(|number| account_of(&format!("user-{number}")))
+        .collect();
+    let mut in_use = Vec::new();
+    for other in &others {
+        token_of(&iam, other).await.unwrap();
+        in_use.push(iam.login_in_use(other));
+    }
+    for number in 0..400 {
+        let account = account_of(&format!("long-{number}"));
+        token_of(&iam, &account).await.unwrap();
+        in_use.push(iam.login_in_use(&account));
+    }
+    let (tokens, bytes) = iam.logins.kept();
+    assert!(
+        bytes <= 16 * 1024 * 1024,
+        "{bytes} bytes of {tokens} tokens"
+    );
+    assert!(tokens > 250, "{tokens} are kept");
+    let before = transport.calls();
+    for other in &others {
+        token_of(&iam, other).await.unwrap();
+    }
+    assert_eq!(transport.calls(), before);
 }
 
 #[tokio::test(start_paused = true)]
