@@ -26,7 +26,8 @@ use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::live::rules::RulePage;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
-use crate::login::{Login, LoginError, secret};
+use crate::login::secret::{self, References};
+use crate::login::{Login, LoginError};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{GetResult, SignKeyState};
 use crate::plan::step::situation::{describe_failure, reason_of};
@@ -92,15 +93,15 @@ impl CommandCloud {
         &self,
         object: &RecordingCallback,
     ) -> Result<Result<Login, LoginError>, ClusterError> {
-        let namespace = object.namespace().unwrap_or_default();
-        let Some(reference) = &object.spec.credentials_secret_ref else {
-            return Ok(self.ambient.login(&object.spec, &namespace, &self.allowed));
+        let references = References::of(object);
+        let Some(name) = references.credentials() else {
+            return Ok(self.ambient.login(&references, &self.allowed));
         };
-        let name = &reference.name;
+        let namespace = references.namespace();
         let keys = KEYS.map(str::to_owned).into();
-        let values = self.secrets.read(&namespace, name, &keys).await?;
-        Ok(match secret::values(&namespace, name, values) {
-            Ok(values) => Login::of_secret(&object.spec, name, &values, &self.allowed),
+        let values = self.secrets.read(namespace, name, &keys).await?;
+        Ok(match secret::values(namespace, name, values) {
+            Ok(values) => Login::of_secret(&references, name, &values, &self.allowed),
             Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
         })
     }
