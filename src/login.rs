@@ -5,7 +5,7 @@ pub mod secret;
 
 use std::sync::Arc;
 
-use crate::api::RecordingCallbackSpec;
+use self::secret::References;
 use crate::cluster::secret::Values;
 use crate::live::client::Client;
 use crate::plan::facts::CloudAccess;
@@ -55,7 +55,7 @@ pub struct Login {
 impl Login {
     /// By a Secret's values. `name` is the Secret's.
     pub fn of_secret(
-        spec: &RecordingCallbackSpec,
+        references: &References,
         name: &str,
         values: &Values,
         allowed: &AllowList,
@@ -66,22 +66,22 @@ impl Login {
             let sentence = format!("{source}: {problem}.");
             (Reason::CredentialsMissing, sentence)
         })?;
-        Self::new(spec, set, &source, allowed)
+        Self::new(references, set, &source, allowed)
     }
 
     /// The spec's region and project go before those of the credentials. `source` says in a sentence where those are.
     pub fn new(
-        spec: &RecordingCallbackSpec,
+        references: &References,
         set: CredentialSet,
         source: &str,
         allowed: &AllowList,
     ) -> Result<Self, LoginError> {
-        let region = spec.region.clone().or(set.region).ok_or_else(|| {
+        let region = references.region().or(set.region).ok_or_else(|| {
             let sentence =
                 format!("No region is known: write region into {source}, or spec.region.");
             (Reason::CredentialsMissing, sentence)
         })?;
-        let project_id = spec.project_id.clone().or(set.project_id);
+        let project_id = references.project_id().or(set.project_id);
         let refused = |problem: String| (Reason::EndpointNotAllowed, format!("{problem}."));
         let endpoint = |service, named: Option<String>| {
             endpoint(service, named.as_deref(), &region, allowed).map_err(refused)

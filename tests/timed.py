@@ -13,6 +13,8 @@ import time
 RESULT = re.compile(r"^test (?P<name>\S+)(?: - .*)? \.\.\. (?P<result>ok|FAILED|ignored)\b.*?(?:<(?P<took>[\d.]+)s>)?$")
 # A test that is faster is nobody's trouble.
 SLOW = 0.5
+# So many tests run at once, also on fewer cores.
+FEWEST_THREADS = 4
 
 
 def started(arguments):
@@ -28,6 +30,8 @@ def started(arguments):
     version = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
     host = re.search(r"^host: (.*)$", version, re.MULTILINE)[1].upper().replace("-", "_")
     environment = {**os.environ, f"CARGO_TARGET_{host}_RUNNER": "env RUSTC_BOOTSTRAP=1"}
+    # The tests of whole programs mostly wait.
+    environment.setdefault("RUST_TEST_THREADS", str(max(FEWEST_THREADS, os.cpu_count() or 1)))
     command = [*cargo.split(), "--", *own.split(), *flags]
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
 

@@ -28,7 +28,8 @@ use crate::live::looks::{CreateBarrier, Lister, Looks};
 use crate::live::rules::RulePage;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
-use crate::login::{Login, LoginError, secret};
+use crate::login::secret::{self, References};
+use crate::login::{Login, LoginError};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{GetResult, SignKeyState};
 use crate::plan::step::situation::{describe_failure, reason_of};
@@ -106,19 +107,19 @@ impl CommandCloud {
         &self,
         object: &RecordingCallback,
     ) -> Result<Result<Login, LoginError>, ClusterError> {
-        let namespace = object.namespace().unwrap_or_default();
-        let Some(reference) = &object.spec.credentials_secret_ref else {
+        let references = References::of(object);
+        let Some(name) = references.credentials() else {
             let Some(ambient) = &self.ambient else {
                 let elsewhere = OWN_ELSEWHERE.to_owned();
                 return Ok(Err((Reason::CredentialsMissing, elsewhere)));
             };
-            return Ok(ambient.login(&object.spec, &namespace, &self.allowed));
+            return Ok(ambient.login(&references, &self.allowed));
         };
-        let name = &reference.name;
+        let namespace = references.namespace();
         let keys = KEYS.map(str::to_owned).into();
-        let values = self.secrets.read(&namespace, name, &keys).await?;
-        Ok(match secret::values(&namespace, name, values) {
-            Ok(values) => Login::of_secret(&object.spec, name, &values, &self.allowed),
+        let values = self.secrets.read(namespace, name, &keys).await?;
+        Ok(match secret::values(namespace, name, values) {
+            Ok(values) => Login::of_secret(&references, name, &values, &self.allowed),
             Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
         })
     }

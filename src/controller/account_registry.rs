@@ -155,7 +155,7 @@ impl AccountRegistry {
             found.extend(read.map(|read| (name, read)));
         }
         let (key, sign_key) = sign_key(object, &found);
-        let login = self.login(object, &found);
+        let login = self.login(&References::of(object), &found);
         let inputs = inputs(object, &found, key, &login);
         Ok(SecretsRead {
             sign_key: sign_key.map(|key| self.single.sign_key(key)),
@@ -167,30 +167,25 @@ impl AccountRegistry {
     /// The same as one value, by what was last read; `None` while a Secret was not.
     pub(super) fn inputs(&self, object: &RecordingCallback) -> Option<Inputs> {
         let found = self.known(secret::uses(object))?;
-        let login = self.login(object, &found);
+        let login = self.login(&References::of(object), &found);
         Some(inputs(object, &found, sign_key(object, &found).0, &login))
     }
 
     /// Stands for all but the object itself that its inputs follow from; `None` while a Secret was not read, or where the operator's own
     /// credentials serve, which are no Secret's.
     pub(super) fn sources(&self, references: &References) -> Option<SourcesMark> {
-        if !references.names_credentials() {
-            return None;
-        }
+        references.credentials()?;
         let uses = references.uses().into_iter();
         let editions = uses.map(|(name, keys)| self.secrets.edition(&name, &keys));
         let editions: Vec<u64> = editions.collect::<Option<_>>()?;
         Some(SourcesMark::of(references, &editions))
     }
 
-    /// Who calls for an object, by what was last read; `None` while its credentials were not.
-    pub(super) fn known_login(
-        &self,
-        object: &RecordingCallback,
-    ) -> Option<Result<Login, LoginError>> {
-        let mut uses = secret::uses(object);
-        uses.retain(|name, _| secret::is_of_credentials(object, name));
-        Some(self.login(object, &self.known(uses)?))
+    /// Who calls for objects that refer to these, by what was last read; `None` while their credentials were not.
+    pub(super) fn known_login(&self, references: &References) -> Option<Result<Login, LoginError>> {
+        let mut uses = references.uses();
+        uses.retain(|(_, name), _| references.credentials() == Some(name.as_str()));
+        Some(self.login(references, &self.known(uses)?))
     }
 
     /// These Secrets as they were last read.
@@ -277,14 +272,13 @@ impl AccountRegistry {
     }
 
     /// Who calls, by the Secret that the object names or else by the operator's own credentials.
-    fn login(&self, object: &RecordingCallback, found: &FoundSecrets) -> Result<Login, LoginError> {
-        let namespace = parse::object(object).namespace;
-        let Some(reference) = &object.spec.credentials_secret_ref else {
-            return self.ambient.login(&object.spec, &namespace, &self.allowed);
+    fn login(&self, references: &References, found: &FoundSecrets) -> Result<Login, LoginError> {
+        let Some(name) = references.credentials() else {
+            return self.ambient.login(references, &self.allowed);
         };
-        let values = values(found, namespace, &reference.name);
+        let values = values(found, references.namespace().to_owned(), name);
         let values = values.map_err(|sentence| (Reason::CredentialsMissing, sentence))?;
-        Login::of_secret(&object.spec, &reference.name, &values, &self.allowed)
+        Login::of_secret(references, name, &values, &self.allowed)
     }
 
     /// The one account for this login.

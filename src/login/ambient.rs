@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::api::RecordingCallbackSpec;
 use crate::config::names::Grant;
 use crate::live::client::Client;
+use crate::login::secret::References;
 use crate::login::{IdentifyError, Login, LoginError};
 use crate::plan::facts::reason::Reason;
 use crate::platform::ambient::{Ambient, AmbientError, Environment, METADATA};
@@ -45,22 +45,18 @@ impl AmbientLogin {
         }
     }
 
-    /// Who calls for an object of this namespace that names no Secret.
-    pub fn login(
-        &self,
-        spec: &RecordingCallbackSpec,
-        namespace: &str,
-        allowed: &AllowList,
-    ) -> Result<Login, LoginError> {
+    /// Who calls for an object that names no Secret.
+    pub fn login(&self, references: &References, allowed: &AllowList) -> Result<Login, LoginError> {
+        let namespace = references.namespace();
         if !self.granted.covers(namespace) {
             return Err((Reason::CredentialsMissing, no_reference(namespace)));
         }
-        let set = self.ambient.set(spec.region.as_deref());
+        let set = self.ambient.set(references.region().as_deref());
         let set = set.map_err(|problem| match problem {
             AmbientError::Missing(sentence) => (Reason::CredentialsMissing, sentence),
             AmbientError::EndpointNotAllowed(sentence) => (Reason::EndpointNotAllowed, sentence),
         })?;
-        Login::new(spec, set, SOURCE, allowed)
+        Login::new(references, set, SOURCE, allowed)
     }
 }
 

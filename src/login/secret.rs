@@ -111,9 +111,24 @@ impl References {
         uses
     }
 
-    /// Whether the credentials are those of a Secret.
-    pub fn names_credentials(&self) -> bool {
-        self.credentials.is_some()
+    /// Where the Secrets are.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The Secret with the credentials; without one they are the operator's own.
+    pub fn credentials(&self) -> Option<&str> {
+        self.credentials.as_deref()
+    }
+
+    /// The region that the object names itself.
+    pub fn region(&self) -> Option<String> {
+        self.region.clone()
+    }
+
+    /// The project that the object names itself.
+    pub fn project_id(&self) -> Option<String> {
+        self.project_id.clone()
     }
 
     /// Objects of which this is the same have one login.

@@ -1,7 +1,8 @@
 # Sourced by check.sh: what the chart accepts the program accepts, and the other way round, at, inside and beyond each limit.
 # Needs cargo: the program is built, if it is not there.
 
-cargo build --quiet --locked
+# As everywhere else in `make test`, so that nothing is built twice.
+cargo build --quiet --locked --workspace
 program=target/debug/$operator
 
 # The chart's Deployment alone, which is rendered in a fifth of the time.

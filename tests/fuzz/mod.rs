@@ -28,6 +28,11 @@ pub(crate) fn extent<T: FromStr>(name: &str, few: T, all: T) -> T {
     }
 }
 
+/// Of several cases that one test tries each one, or without `TEST_EXTENT` the first of every so many.
+pub(crate) fn cases<T>(all: impl IntoIterator<Item = T>, share: usize) -> impl Iterator<Item = T> {
+    all.into_iter().step_by(if is_full() { 1 } else { share })
+}
+
 /// Tells how much was tried, also when all goes well: a test's own output is shown only when it fails.
 pub(crate) fn print_extent(text: &str) {
     let mut stderr = std::io::stderr().lock();

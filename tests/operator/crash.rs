@@ -11,7 +11,10 @@ mod soak;
 mod stale;
 mod trouble;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use futures::future::join_all;
 use tokio::sync::Semaphore;
@@ -24,8 +27,11 @@ use fixture::CrashFixture;
 use hard::HardCase;
 use scene::CrashScene;
 
-/// How many worlds there are at once.
-const ABREAST: usize = 24;
+/// How many worlds there are at once, of all these tests together: most of their time they wait.
+const ABREAST: usize = 32;
+
+/// Each world has one of these.
+static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(ABREAST)));
 
 #[tokio::test]
 async fn a_kill_at_any_call_ends_with_exactly_one_callback() {
@@ -51,10 +57,9 @@ async fn what_happens_between_a_kill_and_the_restart_changes_nothing_of_that() {
 
 /// Runs each suite without a kill, and then with one at each of its points. Panics when one fails.
 async fn run(what: &str, suites: Vec<(CrashScene, bool, HardCase)>) {
-    let places = Arc::new(Semaphore::new(ABREAST));
     let suites = suites
         .into_iter()
-        .map(|(scene, unique, case)| suite(Arc::clone(&places), scene, unique, case));
+        .map(|(scene, unique, case)| suite(Arc::clone(&PLACES), scene, unique, case));
     let outcomes: Vec<CrashOutcome> = join_all(suites).await.into_iter().flatten().collect();
     let failed = outcomes.iter().filter(|(_, outcome)| outcome.is_none());
     let failed: Vec<&str> = failed.map(|(name, _)| name.as_str()).collect();

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use proptest::{prelude::*, sample::Index};
 
-use crate::api::RecordingCallbackSpec;
+use crate::api::{RecordingCallback, RecordingCallbackSpec};
 use crate::fuzz::{MIN_MATCH, assert_presentable, config, text};
 use crate::live::sign_key::SignKey;
 use crate::login::Login;
+use crate::login::secret::References;
 use crate::platform::credentials::{Credential, CredentialSet, KEYS};
 use crate::platform::endpoint::{AllowList, Endpoint};
 
@@ -73,9 +74,10 @@ proptest! {
     ) {
         let secrets = secrets(&data);
         prop_assert!(CredentialSet::digest(&data).is_ok() || CredentialSet::read(&data).is_err());
-        let spec = RecordingCallbackSpec { region, ..RecordingCallbackSpec::default() };
+        let mut object = RecordingCallback::new("push", RecordingCallbackSpec::default());
+        object.spec.region = region;
         let login = CredentialSet::read(&data)
-            .and_then(|set| Login::new(&spec, set, "Secret huaweicloud", &AllowList::default()).map_err(|(_, sentence)| sentence));
+            .and_then(|set| Login::new(&References::of(&object), set, "Secret huaweicloud", &AllowList::default()).map_err(|(_, sentence)| sentence));
         match login {
             Err(sentence) => assert_presentable(&sentence, SENTENCE, &secrets),
             Ok(login) => {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::controller::secret_poll::*;
+use crate::fuzz::cases;
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// For how long it is polled.
@@ -90,7 +91,7 @@ impl PollFixture {
 
 #[tokio::test(start_paused = true)]
 async fn three_hundred_absent_secrets_of_one_namespace_hold_up_no_other() {
-    for interval in [Duration::from_secs(1), MINUTE] {
+    for interval in cases([Duration::from_secs(1), MINUTE], 2) {
         let mut users = many("theirs", 300, true);
         users.extend(many("ours", 1, false));
         let fixture = PollFixture::polled(users, |_| false, interval).await;

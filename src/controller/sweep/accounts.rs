@@ -94,7 +94,7 @@ fn caller(
 ) -> Option<(Caller, Option<Arc<SharedAccount>>)> {
     let mut logins = served
         .iter()
-        .filter_map(|object| context.accounts.known_login(&object.unpack()));
+        .filter_map(|object| context.accounts.known_login(&object.references));
     let login = logins.next()?.ok()?;
     let mut accounts = served
         .iter()
@@ -153,9 +153,10 @@ pub(super) async fn identify(
     context: &Context,
     served: &ServedObjects,
 ) -> Result<Arc<SharedAccount>, Option<Failure>> {
-    let object = served.first().ok_or(None)?.unpack();
-    let login = context.accounts.known_login(&object).ok_or(None)?;
-    let entry = context.accounts.identify(&object, login).await;
+    let object = served.first().ok_or(None)?;
+    let login = context.accounts.known_login(&object.references);
+    let login = login.ok_or(None)?;
+    let entry = context.accounts.identify(&object.unpack(), login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,
         (None, CloudAccess::Unknown(failure)) => return Err(Some(failure)),

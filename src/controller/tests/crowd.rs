@@ -1,7 +1,7 @@
 //! Thousands of objects of one namespace and one of another, in one account: that one is created, edited, deleted and swept as if alone,
 //! but for the turns that it shares.
 //!
-//! `CROWD` says how many they are.
+//! `CROWD` says how many they are, beside `TEST_EXTENT`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,10 @@ use serde_json::json;
 use super::object::{ACCOUNT, domain, key, spec, verdict};
 use super::trouble::{Peace, Troubled};
 use super::world::{ControllerWorld, account};
+use crate::fuzz::extent;
 
 const NEIGHBOUR: &str = "neighbour";
+const FEW_CROWD: usize = 250;
 const USUAL_CROWD: usize = 500;
 /// Two for what has just left or gets the next token, and two for the turns that go to the others.
 const FEW: usize = 4;
@@ -43,8 +45,7 @@ async fn calls_before(
 
 #[tokio::test(start_paused = true)]
 async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
-    let crowd = std::env::var("CROWD").ok();
-    let crowd = crowd.map_or(USUAL_CROWD, |text| text.parse().expect("CROWD"));
+    let crowd = extent("CROWD", FEW_CROWD, USUAL_CROWD);
     // A list of all.
     let pages = crowd / 100 + 1;
     let trouble: Arc<dyn Troubled> = Arc::new(Peace);

@@ -161,9 +161,8 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
         Happening::Drifted,
         Happening::Removed,
     ];
-    let state = StartState::Settled;
     for happening in steps.step_by(changes).chain(others) {
-        trials.disturb(share, state, &happening);
+        trials.disturb(share, StartState::Settled, &happening);
     }
     trials.report("disturbances");
 }
@@ -171,7 +170,8 @@ fn what_is_unobserved_stale_or_half_done_ends_well() {
 #[test]
 fn what_is_half_done_in_another_state_ends_well() {
     let share = extent("HALF_DONE_SHARE", FEW_DISTURBANCES, SHARE_OF_OTHERS);
-    let changes = if share == 1 { 1 } else { OF_OTHERS };
+    let all = if share == 1 { 1 } else { OF_OTHERS };
+    let changes = extent("HALF_DONE_CHANGES", 4 * OF_OTHERS, all);
     let mut trials = HalfDoneTrials::default();
     for (first, state) in OTHERS.into_iter().enumerate() {
         let steps = table::steps().into_iter().map(Happening::Step);

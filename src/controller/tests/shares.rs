@@ -12,6 +12,7 @@ use super::object::{ACCOUNT, PROJECT, domain, key, ready, spec, verdict};
 use super::server::StoreKey;
 use super::trouble::{CallFate, ServerCall, Troubled, Verb};
 use super::world::{ControllerWorld, account};
+use crate::fuzz::cases;
 
 /// Just within the bound of a call.
 const SLOW: Duration = Duration::from_secs(9);
@@ -167,7 +168,7 @@ async fn a_namespace_that_is_alone_has_all_workers() {
 /// Its creates are in the same project. A sweep that creates wait for waits for those under way, and they for no worker of their own.
 #[tokio::test(start_paused = true)]
 async fn creates_of_one_project_wait_for_no_worker_of_a_namespace_that_is_slow() {
-    for (objects, pause) in [(OBJECTS, 11), (OBJECTS / 2, 17)] {
+    for (objects, pause) in cases([(OBJECTS, 11), (OBJECTS / 2, 17)], 2) {
         let slow = BTreeSet::from(["neighbour".to_owned()]);
         let trouble: Arc<dyn Troubled> = Arc::new(SlowNamespaces(slow));
         let mut world = ControllerWorld::new(&trouble);

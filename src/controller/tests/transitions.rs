@@ -35,7 +35,7 @@ const MOST_WRITES: usize = 26;
 const LOOKS_FOR_CREATE: usize = 6;
 /// What is not found through another address is looked for after 5, 10, 20, 40 and 80 s, by a list and by id.
 const TRIES_ASTRAY: usize = 6;
-const FEW_SINGLES: usize = 17;
+const FEW_SINGLES: usize = 29;
 const FEW_PAIRS: usize = 12;
 const USUAL_PAIRS: usize = 200;
 /// The states that are tried with changes that nobody sees.

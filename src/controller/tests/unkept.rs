@@ -14,6 +14,7 @@ use super::script::{Script, settle};
 use super::trouble::{CallFate, Verb};
 use super::world::ControllerWorld;
 use crate::api::FINALIZER;
+use crate::fuzz::cases;
 
 /// Writes of metadata, or of statuses, in a quarter of an hour: each waits longer than the one before.
 const FEW: usize = 20;
@@ -192,7 +193,7 @@ fn without(parts: &'static [&'static str]) -> impl Fn(&Value, &mut Value) + Send
 
 #[tokio::test(start_paused = true)]
 async fn what_a_status_does_not_keep_is_not_forgotten() {
-    for parts in PARTS {
+    for parts in cases(PARTS, 3) {
         let (script, mut world) = Script::with_world();
         let writes = Writes::counted(&script);
         world.server.admit_by(without(parts));

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::{
+    PLACES,
     fixture::{CrashEnd, CrashFixture, HeldCallback},
     in_place, print_line,
     scene::CrashScene,
@@ -29,9 +29,6 @@ const SILENCE: Duration = Duration::from_mins(5);
 
 /// More calls in a run than this are made by something that goes round and round.
 const MOST_CALLS: (usize, usize) = (250, 60);
-
-/// How many worlds there are at once: most of their time they wait.
-const ABREAST: usize = 32;
 
 /// How many mixtures are tried.
 const MIXTURES: usize = 8;
@@ -124,11 +121,10 @@ async fn an_outcome_that_meets_conflicts_is_written_with_pauses() {
 
 /// Runs all three changes through each of these. Panics when one fails.
 async fn run(what: &str, mixtures: Vec<Vec<CrashTrouble>>) {
-    let places = Arc::new(Semaphore::new(ABREAST));
-    let runs = mixtures.iter().cloned().map(|troubles| {
-        let places = Arc::clone(&places);
-        in_place(places, move || Box::pin(through(troubles)))
-    });
+    let runs = mixtures
+        .iter()
+        .cloned()
+        .map(|troubles| in_place(Arc::clone(&PLACES), move || Box::pin(through(troubles))));
     let outcomes = join_all(runs).await;
     let failed: Vec<_> = mixtures
         .iter()

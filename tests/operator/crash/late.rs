@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use live_simulator::{LoggedOperation, ScriptedFault, SimulatorSettings};
-use tokio::sync::Semaphore;
 
 use super::{
-    ABREAST,
+    PLACES,
     fixture::{CrashEnd, CrashFixture, HeldCallback, NAME, RECOVERY},
     hard::{HardCase, wipe},
     in_place, print_line,
@@ -51,11 +50,10 @@ async fn a_create_that_is_carried_out_late_ends_with_exactly_one_callback() {
             }
         }
     }
-    let places = Arc::new(Semaphore::new(ABREAST));
     let runs = lates
         .iter()
         .copied()
-        .map(|late| in_place(Arc::clone(&places), move || run(late)));
+        .map(|late| in_place(Arc::clone(&PLACES), move || run(late)));
     let outcomes = join_all(runs).await;
     let failed: Vec<_> = lates
         .iter()

@@ -10,7 +10,7 @@ venv=$root/build/sdk-venv
 if [ $# -gt 0 ]; then
     program=$1
 else
-    (cd "$root" && cargo build --quiet --locked --package live-simulator)
+    (cd "$root" && cargo build --quiet --locked --workspace)
     program=${CARGO_TARGET_DIR:-$root/target}/debug/live-simulator
 fi
 

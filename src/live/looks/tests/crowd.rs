@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, acquire_create, ask, ask_now, cloud::LooksCloud, place};
+use crate::fuzz::cases;
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
@@ -53,14 +54,15 @@ async fn a_thousand_creates_cost_at_most_1050_calls() {
             )
         }
     };
-    for (domains, namespaces) in [
+    let crowds = [
         (1000, 1),
         (1000, 100),
         (1000, 700),
         (64, 10),
         (2, 1),
         (1, 5),
-    ] {
+    ];
+    for (domains, namespaces) in cases(crowds, 3) {
         let held = (1000..1500).map(|number| Place::new("other.example.com", &number.to_string()));
         let account = LooksAccount::new(LooksCloud::with(held));
         let start = Instant::now();
