@@ -23,7 +23,7 @@ use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::client::Client;
-use crate::live::looks::CreateBarrier;
+use crate::live::looks::{CreateBarrier, ListRoom};
 use crate::live::sign_key::SignKey;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
@@ -80,6 +80,7 @@ pub(super) struct AccountRegistry {
     memories: Arc<Memories>,
     accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
     barriers: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
+    room: Arc<ListRoom>,
     /// The labels of the quotas that were told last.
     labelled_quotas: Mutex<BTreeSet<(String, String)>>,
 }
@@ -97,6 +98,7 @@ impl AccountRegistry {
     ) -> Self {
         let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
+        let objects = Arc::clone(&index);
         Self {
             secrets: SecretCache::new(
                 Arc::new(cluster::SecretClient::new(outside.kube.clone())),
@@ -111,6 +113,7 @@ impl AccountRegistry {
             memories,
             accounts: Mutex::default(),
             barriers: Mutex::default(),
+            room: ListRoom::new(move || objects.count()),
             labelled_quotas: Mutex::default(),
         }
     }
@@ -297,7 +300,8 @@ impl AccountRegistry {
             Some(memories) => index.domains(&memories.users(&user)),
             None => BTreeSet::new(),
         });
-        SharedAccount::new(login, Arc::clone(&self.client), bucket, barrier, domains)
+        let (client, room) = (Arc::clone(&self.client), Arc::clone(&self.room));
+        SharedAccount::new(login, client, bucket, barrier, room, domains)
     }
 
     /// A write of ours at this place was handed over: what any account of the project has seen of it is void.
