@@ -63,6 +63,7 @@ impl Inventory {
     }
 
     /// The same of one place: it takes no room to speak of, however long it is held.
+    #[must_use]
     pub fn of_place(&self, place: &Place) -> Self {
         Self {
             rows: self.at_place(place).to_vec(),
