@@ -24,7 +24,7 @@ use crate::explain;
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{CallMeter, Client, RetryTokens};
 use crate::live::codes;
-use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::live::looks::{CreateBarrier, ListRoom, Lister, Looks};
 use crate::live::rules::RulePage;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
@@ -151,6 +151,8 @@ impl CommandCloud {
                 lister,
                 self.bucket.clone(),
                 CreateBarrier::new(),
+                // Nobody else's lists are beside it.
+                ListRoom::new(|| usize::MAX),
                 BTreeSet::new,
             )
         });

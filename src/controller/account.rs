@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::live::answer::{Answer, Page};
 use crate::live::client::{Client, CreatePermit, Payload};
-use crate::live::looks::{CreateBarrier, Lister, Looks};
+use crate::live::looks::{CreateBarrier, ListRoom, Lister, Looks};
 use crate::plan::facts::GetResult;
 use crate::plan::facts::row::Row;
 use crate::platform::account::Account as Login;
@@ -28,12 +28,14 @@ pub(super) struct SharedAccount {
 }
 
 impl SharedAccount {
-    /// Brings together what one login uses. `barrier`, the barrier, is shared by all that address the same project.
+    /// Brings together what one login uses. `barrier`, the barrier, is shared by all that address the same project,
+    /// `room` by all.
     pub(super) fn new(
         login: Login,
         client: Arc<Client>,
         bucket: Bucket,
         barrier: Arc<CreateBarrier>,
+        room: Arc<ListRoom>,
         domains: Domains,
     ) -> Self {
         let login = Arc::new(login);
@@ -41,7 +43,7 @@ impl SharedAccount {
             login: Arc::clone(&login),
             client: Arc::clone(&client),
         });
-        let looks = Looks::new(lister, bucket.clone(), barrier, domains);
+        let looks = Looks::new(lister, bucket.clone(), barrier, room, domains);
         let credential = client.strikes.in_use(&login.credential);
         let project = client.iam.project_in_use(&login);
         let token = client.iam.login_in_use(&login);

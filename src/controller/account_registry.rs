@@ -25,7 +25,7 @@ use crate::controller::weak_registry::WeakRegistry;
 use crate::declared::index::Index;
 use crate::declared::parse;
 use crate::live::client::Client;
-use crate::live::looks::CreateBarrier;
+use crate::live::looks::{CreateBarrier, ListRoom};
 use crate::live::sign_key::SignKey;
 use crate::lock::lock;
 use crate::login::ambient::AmbientLogin;
@@ -83,6 +83,7 @@ pub(super) struct AccountRegistry {
     accounts: Mutex<WeakRegistry<AccountKey, SharedAccount>>,
     barriers: Mutex<WeakRegistry<(String, String), CreateBarrier>>,
     single: SingleCopies,
+    room: Arc<ListRoom>,
     /// The labels of the quotas that were told last.
     labelled_quotas: Mutex<BTreeSet<(String, String)>>,
 }
@@ -100,6 +101,7 @@ impl AccountRegistry {
     ) -> Self {
         let allowed = config.allowed_endpoints.clone();
         let granted = config.ambient_credentials_namespaces.clone();
+        let objects = Arc::clone(&index);
         Self {
             secrets: SecretCache::new(
                 Arc::new(cluster::SecretClient::new(outside.kube.clone())),
@@ -115,6 +117,7 @@ impl AccountRegistry {
             accounts: Mutex::default(),
             barriers: Mutex::default(),
             single: SingleCopies::default(),
+            room: ListRoom::new(move || objects.count()),
             labelled_quotas: Mutex::default(),
         }
     }
@@ -296,7 +299,8 @@ impl AccountRegistry {
             Some(memories) => index.domains(&memories.users(&user)),
             None => BTreeSet::new(),
         });
-        SharedAccount::new(login, Arc::clone(&self.client), bucket, barrier, domains)
+        let (client, room) = (Arc::clone(&self.client), Arc::clone(&self.room));
+        SharedAccount::new(login, client, bucket, barrier, room, domains)
     }
 
     /// A write of ours at this place was handed over: what any account of the project has seen of it is void.

@@ -43,8 +43,6 @@ pub(super) struct KeptObject {
     pub(super) is_ready: bool,
     pub(super) is_deleted: bool,
     pub(super) has_id: bool,
-    /// Stands for the project that its callback is in, if it has one.
-    pub(super) home: Option<NonZeroU64>,
     /// Whether its status tells of a credential that was refused.
     pub(super) is_refused: bool,
     /// Whether a sweep compares it: settled, or one that only looks.
@@ -211,7 +209,6 @@ impl Kept {
         let is_deleted = object.metadata.deletion_timestamp.is_some();
         let has_id = status.is_some_and(|status| status.callback_id.is_some());
         let reason = status.and_then(conditions::ready);
-        let home = status.and_then(|status| status.target.as_ref());
         let kept = Arc::new(KeptObject {
             name: name(object).into(),
             uid: parse::uid(object).into(),
@@ -221,7 +218,6 @@ impl Kept {
             is_ready: status.is_some_and(conditions::is_ready),
             is_deleted,
             has_id,
-            home: home.map(|home| hash(&(&home.region, &home.project_id))),
             is_refused: status.is_some_and(|status| status.rejected_credential.is_some()),
             is_compared: !is_deleted && !policies.suspend && (has_id || policies.observe),
             record: record_hash(object),

@@ -209,6 +209,11 @@ impl Index {
         self.lock().ids.contains_key(id)
     }
 
+    /// How many objects there are.
+    pub fn count(&self) -> usize {
+        self.lock().entries.len()
+    }
+
     /// Whether the object is there and ours to serve.
     pub fn has(&self, uid: &str) -> bool {
         self.lock().entries.contains_key(uid)

@@ -10,6 +10,7 @@ mod kept;
 mod look;
 mod reader;
 mod request;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,7 @@ use self::board::Board;
 pub use self::kept::Inventory;
 use self::kept::SeenInventories;
 pub use self::request::{LookRequest, LookResult};
+pub use self::room::ListRoom;
 use crate::live::answer::{Answer, Page};
 use crate::lock::lock;
 use crate::plan::facts::place::Place;
@@ -51,6 +53,7 @@ pub struct Looks {
     bucket: Bucket,
     barrier: Arc<CreateBarrier>,
     known_domains: Box<dyn Fn() -> BTreeSet<String> + Send + Sync>,
+    room: Arc<ListRoom>,
     board: Mutex<Board>,
 }
 
@@ -60,6 +63,7 @@ impl Looks {
         lister: Arc<dyn Lister>,
         bucket: Bucket,
         barrier: Arc<CreateBarrier>,
+        room: Arc<ListRoom>,
         known_domains: impl Fn() -> BTreeSet<String> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (known_domains, board) = (Box::new(known_domains), Mutex::default());
@@ -68,6 +72,7 @@ impl Looks {
             bucket,
             barrier,
             known_domains,
+            room,
             board,
         })
     }

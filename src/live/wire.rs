@@ -17,9 +17,11 @@ use crate::plan::facts::row::Row;
 use crate::platform::redact::{MAX_NAME, Redactor};
 
 /// The longest value of a row that is taken over, longer than any that a spec may have.
-const MAX_VALUE: usize = 4096;
+const MAX_VALUE: usize = 2_100;
+/// The most bytes of a domain or an app that are taken over, more than the 128 characters that an app may have: what is cut is at no place.
+const MAX_PLACE: usize = 600;
 /// How many events of a row are taken over, more than a spec may have.
-const MAX_EVENTS: usize = 64;
+const MAX_EVENTS: usize = 16;
 
 /// A callback as the cloud writes it. Which fields a deployment leaves out is not documented.
 #[derive(Default, Deserialize)]
@@ -177,14 +179,13 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
     let redacted = |text: &str, longest| secrets.presentable(text, longest);
-    let mut place = Place::new(&domain, &app);
+    let mut place = Place::new(cut(&domain), cut(&app));
     if asked.is_some_and(|asked| place != *asked) {
         place = Place::new(&redacted(&domain, MAX_VALUE), &redacted(&app, MAX_NAME));
     }
     let events = |all: Vec<String>| {
-        let names = all.iter().map(|event| redacted(event, MAX_NAME));
-        let events: EventSet = names.collect();
-        events.into_iter().take(MAX_EVENTS).collect()
+        let all = EventSet::from(all).into_iter().take(MAX_EVENTS);
+        all.map(|event| redacted(&event, MAX_NAME)).collect()
     };
     Ok(Row {
         id,
@@ -197,6 +198,13 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<
         create_time: time(create_time),
         update_time: time(update_time),
     })
+}
+
+/// The first part of a name, in whole characters.
+fn cut(name: &str) -> &str {
+    let end = (0..=MAX_PLACE.min(name.len())).rev();
+    let end = end.into_iter().find(|at| name.is_char_boundary(*at));
+    name.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 /// Empty equals absent.

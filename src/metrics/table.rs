@@ -113,7 +113,7 @@ pub(super) const INVENTORY_AGE: MetricRow = gauge(
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
     &["state"],
-    "Accounts in use (endpoint, project and credential by which settled objects were last seen, until then since the start their project) \
+    "Accounts in use (endpoint, project and credential by which settled objects were last seen, until then since the start their namespace) \
      by how the newest sweep of these went: reached, unreachable (no answer of the API) or refused (credential, permission or account)",
 );
 pub(super) const CLOCK_OFFSET: MetricRow = gauge(

@@ -2,7 +2,6 @@
 //! account has in trouble must not matter to it, nor what somebody writes into Secrets.
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
 
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
@@ -15,8 +14,8 @@ use crate::terms::failure::Failure;
 enum AnsweredAccount {
     /// It was the last that saw them.
     SeenBy(AccountKey),
-    /// Nobody has seen them since the start: those in one project.
-    Of(NonZeroU64),
+    /// Nobody has seen them since the start: those of one namespace, since where they are only their statuses say.
+    Of(String),
 }
 
 /// How a sweep of an account's objects went. What it told itself goes before what others did that call for them now.
@@ -71,10 +70,9 @@ fn answered_accounts<T>(
                 continue;
             };
             let is_of_others = !seen_by.as_ref().is_some_and(|account| caller.is(account));
-            let account = match (seen_by, object.home) {
-                (Some(account), _) => AnsweredAccount::SeenBy(account),
-                (None, Some(home)) => AnsweredAccount::Of(home),
-                (None, None) => continue,
+            let account = match seen_by {
+                Some(account) => AnsweredAccount::SeenBy(account),
+                None => AnsweredAccount::Of(object.namespace().to_owned()),
             };
             let heard = HeardOfAccount {
                 is_of_others,

@@ -53,6 +53,10 @@ pub(super) async fn confirm_missing(
     pause: Duration,
 ) -> bool {
     let MissingRows { objects, count } = missing;
+    let one = objects.first().filter(|_| count == 1);
+    let of_one = one.map(|kept| inventory.of_place(&parse::place(&kept.unpack().spec)));
+    // It may take long to ask, and what was read of all the others has no room all that while.
+    drop(inventory);
     let most = AT_ONCE.max(count / 8);
     let (turn, are_left) = whose_turn(context, objects, most, pause);
     let AskedMissing { gone, goes_on } = find_gone(context, account, turn).await;
@@ -61,7 +65,7 @@ pub(super) async fn confirm_missing(
         memories.with(&object.uid, ObjectMemory::sees_again);
     }
     if !gone.is_empty() {
-        confirm_gone(context, account, gone, inventory, count > 1).await;
+        confirm_gone(context, account, gone, of_one).await;
     }
     goes_on && are_left
 }
@@ -97,29 +101,26 @@ fn whose_turn(
     (missing, are_left)
 }
 
-/// Hands over what is gone, when the list lacks it, or where several are lacked a second one.
+/// Hands over what is gone, when the list lacks it, or where several are lacked a second one, which is read here.
 async fn confirm_gone(
     context: &Context,
     account: &Arc<SharedAccount>,
     objects: ServedObjects,
-    inventory: Arc<Inventory>,
-    are_several: bool,
+    of_one: Option<Inventory>,
 ) {
-    let mut inventory = inventory;
-    if are_several {
+    let inventory = if let Some(of_one) = of_one {
+        Arc::new(of_one)
+    } else {
         sleep(SECOND_OPINION).await;
-        match account
-            .looks()
-            .sweep(Instant::now(), Lane::Background)
-            .await
-        {
-            Ok(second) => inventory = second,
+        let looks = account.looks();
+        match looks.sweep(Instant::now(), Lane::Background).await {
+            Ok(second) => second,
             Err(failure) => {
                 debug!("a second sweep failed: {}", failure.message);
                 return;
             }
         }
-    }
+    };
     let begun = cloud_time(context, account, &inventory);
     for kept in objects {
         let object = kept.unpack();

@@ -42,6 +42,25 @@ fn with_key<'a>(access_key: &'a str, secret_key: &'a str) -> [(&'a str, &'a str)
     })
 }
 
+/// An object whose status somebody made up, with a callback in a project of its own and a Secret for just that.
+fn make_up(world: &ControllerWorld, name: &str, project: &str) {
+    let made_up = format!("AK{}", project.to_uppercase());
+    let values = with_key(&made_up, "made-up").map(|(key, value)| match key {
+        "project_id" => (key, project),
+        _ => (key, value),
+    });
+    world.secret(name, &values);
+    let mut object = spec(name);
+    object["credentialsSecretRef"] = json!({"name": name});
+    world.apply(name, &object);
+    let target = json!({"region": "cn-north-4", "projectID": project,
+        "endpoint": "https://live.cn-north-4.myhuaweicloud.com"});
+    world.merge(
+        name,
+        &json!({"status": {"observedGeneration": 1, "callbackID": format!("id-{name}"), "target": target}}),
+    );
+}
+
 async fn until_counts(world: &ControllerWorld, expected: [usize; 3]) {
     let are = world.until(MINUTE, |world| counts(world) == expected).await;
     assert!(are, "not {expected:?}: {:?}", counts(world));
@@ -130,4 +149,25 @@ async fn what_it_told_itself_goes_before_what_others_are_told_that_call_for_its_
     let elsewhere: Vec<_> = second.chain([("live_endpoint", ELSEWHERE)]).collect();
     let same = account("AKFIRST");
     assert_eq!(counts_with(&same, &elsewhere, true).await, [0, 1, 0]);
+}
+
+/// Whoever can write a status can say that a callback is anywhere.
+#[tokio::test(start_paused = true)]
+async fn accounts_that_somebody_made_up_in_statuses_are_one() {
+    let (_script, mut world) = Script::with_world();
+    world.configure(|config| config.resync_interval = Duration::from_secs(10));
+    world.start();
+    settle_with(&world, "push", &account("AKFIRST")).await;
+    until_counts(&world, [1, 0, 0]).await;
+    world.kill().await;
+    for number in 0..6 {
+        make_up(&world, &format!("made-up-{number}"), &format!("p{number}"));
+    }
+    world.start();
+    let is_seen = |world: &ControllerWorld| counts(world)[2] > 0;
+    assert!(world.until(MINUTE * 5, is_seen).await, "nobody was refused");
+    let more = world.until(MINUTE * 5, |world| counts(world)[2] > 1).await;
+    assert!(!more, "{:?}", counts(&world));
+    assert_eq!(counts(&world), [1, 0, 1]);
+    world.kill().await;
 }

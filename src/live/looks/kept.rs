@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::live::looks::request::LookResult;
+use crate::live::looks::room::{ListRoom, RoomTaken, Yielding, few};
 use crate::plan::facts::place::Place;
 use crate::plan::facts::row::Row;
 use crate::plan::step::Proof;
@@ -33,7 +34,7 @@ pub(super) struct Begun {
 /// Rows as the cloud listed them in one go: all of a project, or those of some domains.
 #[derive(Debug)]
 pub struct Inventory {
-    /// Each id once, by place.
+    /// Each id once, by place, the oldest first.
     pub rows: Vec<Row>,
     /// How many callbacks the project (of a filtered list: the domain) has, by the cloud's word.
     pub total: u64,
@@ -50,14 +51,27 @@ pub struct Inventory {
     /// The domains that were wanted and refused.
     pub(super) refused: BTreeMap<String, Failure>,
     pub(super) proves_absence: bool,
+    pub(super) takes: Arc<RoomTaken>,
 }
 
 impl Inventory {
-    /// The rows at exactly this place.
+    /// The rows at exactly this place, the oldest first; of very many, as many as a decision needs.
     pub fn at_place(&self, place: &Place) -> &[Row] {
         let start = self.rows.partition_point(|row| row.place < *place);
         let end = self.rows.partition_point(|row| row.place <= *place);
-        self.rows.get(start..end).unwrap_or_default()
+        few(self.rows.get(start..end).unwrap_or_default())
+    }
+
+    /// The same of one place: it takes no room to speak of, however long it is held.
+    #[must_use]
+    pub fn of_place(&self, place: &Place) -> Self {
+        Self {
+            rows: self.at_place(place).to_vec(),
+            domains: self.domains.clone(),
+            refused: BTreeMap::new(),
+            takes: Arc::default(),
+            ..*self
+        }
     }
 
     /// How the look at this domain was refused, where it was wanted of a project that is too large to be listed whole.
@@ -77,10 +91,11 @@ impl Inventory {
     }
 }
 
-/// What is kept until then.
+/// What is kept until then, or until others need its room.
 #[derive(Debug)]
-struct KeptFor<T> {
-    seen: T,
+struct KeptList {
+    seen: Arc<Yielding<Arc<Inventory>>>,
+    order: u64,
     until: Instant,
 }
 
@@ -88,8 +103,8 @@ struct KeptFor<T> {
 #[derive(Debug, Default)]
 pub(super) struct SeenInventories {
     order: u64,
-    sweep: Option<KeptFor<Arc<Inventory>>>,
-    lists: HashMap<String, KeptFor<Inventory>>,
+    sweep: Option<KeptList>,
+    lists: HashMap<String, KeptList>,
     written: HashMap<Place, u64>,
     /// When there are so many of them, those that are of no use are searched for.
     many_written: usize,
@@ -135,8 +150,9 @@ impl SeenInventories {
         not_before: Instant,
         proof: Proof,
     ) -> Option<LookResult> {
-        let list = self.lists.get(place.domain()).map(|list| &list.seen);
-        let sweep = self.sweep.as_ref().map(|sweep| &*sweep.seen);
+        let list = self.lists.get(place.domain());
+        let list = list.and_then(|list| list.seen.get());
+        let sweep = self.newest_sweep();
         let sweep = sweep.filter(|sweep| sweep.covers(place.domain()));
         let newest = list
             .into_iter()
@@ -160,21 +176,27 @@ impl SeenInventories {
 
     /// The newest sweep, if it is kept still.
     pub(super) fn newest_sweep(&self) -> Option<Arc<Inventory>> {
-        self.sweep.as_ref().map(|sweep| Arc::clone(&sweep.seen))
+        self.sweep.as_ref()?.seen.get()
     }
 
-    pub(super) fn keep_sweep(&mut self, sweep: Inventory, now: Instant) {
-        let newest = self.sweep.as_ref().map(|sweep| sweep.seen.order);
+    pub(super) fn keep_sweep(&mut self, sweep: Inventory, room: &ListRoom, now: Instant) {
+        let newest = self.sweep.as_ref().map(|sweep| sweep.order);
         if newest.is_none_or(|newest| newest < sweep.order) {
-            self.sweep = Some(KeptFor::new(Arc::new(sweep), now));
+            self.sweep = Some(KeptList::new(sweep, room, now));
         }
     }
 
-    pub(super) fn keep_list(&mut self, domain: &str, list: Inventory, now: Instant) {
-        let newest = self.lists.get(domain).map(|list| list.seen.order);
+    pub(super) fn keep_list(
+        &mut self,
+        domain: &str,
+        list: Inventory,
+        room: &ListRoom,
+        now: Instant,
+    ) {
+        let newest = self.lists.get(domain).map(|list| list.order);
         if newest.is_none_or(|newest| newest < list.order) {
             self.lists
-                .insert(domain.to_owned(), KeptFor::new(list, now));
+                .insert(domain.to_owned(), KeptList::new(list, room, now));
         }
     }
 
@@ -189,8 +211,8 @@ impl SeenInventories {
 
     /// Forgets the writes that are older than everything seen; `under_way` is the oldest look that is still going on.
     pub(super) fn forget_old_writes(&mut self, under_way: Option<u64>) {
-        let lists = self.lists.values().map(|list| list.seen.order);
-        let sweep = self.sweep.iter().map(|sweep| sweep.seen.order);
+        let lists = self.lists.values().map(|list| list.order);
+        let sweep = self.sweep.iter().map(|sweep| sweep.order);
         let oldest = lists
             .chain(sweep)
             .chain(under_way)
@@ -202,10 +224,14 @@ impl SeenInventories {
     }
 }
 
-impl<T> KeptFor<T> {
+impl KeptList {
     /// Kept as long as it is of use.
-    fn new(seen: T, now: Instant) -> Self {
-        let until = now + LIST_KEPT;
-        Self { seen, until }
+    fn new(seen: Inventory, room: &ListRoom, now: Instant) -> Self {
+        let (order, takes) = (seen.order, Arc::clone(&seen.takes));
+        Self {
+            seen: room.hold(Arc::new(seen), &takes),
+            order,
+            until: now + LIST_KEPT,
+        }
     }
 }

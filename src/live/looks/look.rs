@@ -197,7 +197,7 @@ impl Looks {
                 async move {
                     let mut reader = ListReader::new(Arc::clone(&looks), handle);
                     let sweep = reader.project(proof, domains, token).await?;
-                    looks.keep(|kept, now| kept.keep_sweep(sweep, now));
+                    looks.keep(|kept, now| kept.keep_sweep(sweep, &looks.room, now));
                     Ok(())
                 }
                 .boxed()
@@ -220,7 +220,7 @@ impl Looks {
             .await;
         match listed {
             Ok(list) => {
-                self.keep(|kept, now| kept.keep_list(domain, list, now));
+                self.keep(|kept, now| kept.keep_list(domain, list, &self.room, now));
                 Ok(())
             }
             Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {

@@ -19,7 +19,7 @@ use crate::live::looks::Looks;
 use crate::live::looks::barrier::ClosedBarrier;
 use crate::live::looks::board::{LookError, LookHandle};
 use crate::live::looks::kept::{Begun, Inventory};
-use crate::plan::facts::row::Row;
+use crate::live::looks::room::{GrowingList, NoRoom, ReadRows};
 use crate::plan::step::Proof;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Bucket, Lane, Token};
@@ -156,13 +156,14 @@ impl ListReader {
         wanted: BTreeSet<String>,
         start: FirstAnswer,
     ) -> Result<Inventory, LookError> {
-        let (mut rows, mut domains) = (BTreeMap::new(), BTreeSet::new());
+        let all = GrowingList::of_several(&self.looks.room);
+        let mut domains = BTreeSet::new();
         let mut refusals = BTreeMap::new();
         for domain in wanted {
             let token = self.token().await;
             match self.domain(&domain, token).await {
                 Ok(list) => {
-                    rows.extend(list.rows.into_iter().map(|row| (row.id.clone(), row)));
+                    all.add(list.rows).map_err(no_room)?;
                     domains.insert(domain);
                 }
                 // The cloud does not know the domain: that does not void what it tells of the others.
@@ -172,6 +173,7 @@ impl ListReader {
                 Err(error) => return Err(error),
             }
         }
+        let rows = all.end().map_err(no_room)?;
         let inventory = start.inventory(rows, Some(domains), true);
         Ok(Inventory {
             refused: refusals,
@@ -244,26 +246,19 @@ impl ListReader {
         if total > LONGEST {
             return Ok(ListPass::Read(ReadList::TooLong(start)));
         }
-        let mut rows = BTreeMap::new();
+        let list = GrowingList::new(&self.looks.room);
         let mut offset = 0;
         loop {
             let due = total.saturating_sub(offset.into()).min(PAGE.into());
             let steady = answer.value.total == total && count(answer.value.rows.len()) == due;
-            rows.extend(
-                answer
-                    .value
-                    .rows
-                    .into_iter()
-                    .map(|row| (row.id.clone(), row)),
-            );
+            let found = list.add(answer.value.rows).map_err(no_room)?;
             offset += PAGE;
             let at_end = u64::from(offset) >= total;
-            if !steady || (at_end && count(rows.len()) != total) {
-                let (found, request_id) = (rows.len(), answer.request_id);
+            if !steady || (at_end && count(found) != total) {
                 return Ok(ListPass::Moved {
                     total: answer.value.total,
                     found,
-                    request_id,
+                    request_id: answer.request_id,
                 });
             }
             if at_end {
@@ -282,6 +277,7 @@ impl ListReader {
         // No create passed all the while, whether they were kept off or not.
         let is_quiet = self.is_for_creates && self.looks.barrier.was_quiet_since(mark);
         let still = domains.is_some() || total <= PAGE.into() || is_quiet;
+        let rows = list.end().map_err(no_room)?;
         let inventory = start.inventory(rows, domains, still);
         Ok(ListPass::Read(ReadList::Still(inventory)))
     }
@@ -321,12 +317,12 @@ impl ListReader {
 impl FirstAnswer {
     fn inventory(
         self,
-        rows: BTreeMap<String, Row>,
+        ReadRows { rows, takes }: ReadRows,
         domains: Option<BTreeSet<String>>,
         proves_absence: bool,
     ) -> Inventory {
         let mut rows: Vec<_> = rows.into_values().collect();
-        rows.sort_by(|a, b| a.place.cmp(&b.place));
+        rows.sort_by(|a, b| (&a.place, a.create_time).cmp(&(&b.place, b.create_time)));
         Inventory {
             rows,
             total: self.total,
@@ -338,6 +334,7 @@ impl FirstAnswer {
             domains,
             refused: BTreeMap::new(),
             proves_absence,
+            takes,
         }
     }
 }
@@ -348,6 +345,21 @@ pub(super) fn over_budget(calls: u32) -> LookError {
         "this look takes {calls} calls more, and the calls that may be made for one object in an hour are used up: it is made later"
     );
     LookError::Unpaid(failure(message, None))
+}
+
+/// The end of a look whose rows can't be held.
+fn no_room(why: NoRoom) -> LookError {
+    let failure = match why {
+        NoRoom::TooLarge => {
+            let message = "the list of callbacks is larger than 4,000 callbacks can make it: their values are longer than any may be";
+            Failure::new(Operation::List, Class::Protocol, message)
+        }
+        NoRoom::GaveWay => failure(
+            "the list of callbacks is so large that others had no room beside it: it is read again later".to_owned(),
+            None,
+        ),
+    };
+    failure.into()
 }
 
 fn before(date: Timestamp, elapsed: Duration) -> Timestamp {

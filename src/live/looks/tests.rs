@@ -6,6 +6,7 @@ mod faults;
 mod liar;
 mod neighbours;
 mod random;
+mod room;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -17,7 +18,9 @@ use tokio::{
 
 use self::cloud::LooksCloud;
 use super::kept::LIST_KEPT;
-use super::{CreateBarrier, CreateInFlight, LookRequest, LookResult, Looks, Proof, WaitForSweeps};
+use super::{
+    CreateBarrier, CreateInFlight, ListRoom, LookRequest, LookResult, Looks, Proof, WaitForSweeps,
+};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::{Bucket, Lane, Quota, Token};
@@ -43,6 +46,7 @@ struct LooksAccount {
     cloud: Arc<LooksCloud>,
     bucket: Bucket,
     barrier: Arc<CreateBarrier>,
+    room: Arc<ListRoom>,
     looks: Arc<Looks>,
 }
 
@@ -52,16 +56,22 @@ impl LooksAccount {
     }
 
     fn knowing(cloud: Arc<LooksCloud>, domains: &[&str]) -> Self {
+        Self::in_room(ListRoom::new(|| 0), cloud, domains)
+    }
+
+    fn in_room(room: Arc<ListRoom>, cloud: Arc<LooksCloud>, domains: &[&str]) -> Self {
         let domains: BTreeSet<_> = domains.iter().map(|domain| (*domain).to_owned()).collect();
         let (bucket, barrier) = (Quota::new(270).bucket("AK"), CreateBarrier::new());
         let lister = Arc::<LooksCloud>::clone(&cloud);
-        let looks = Looks::new(lister, bucket.clone(), Arc::clone(&barrier), move || {
+        let (of_project, of_all) = (Arc::clone(&barrier), Arc::clone(&room));
+        let looks = Looks::new(lister, bucket.clone(), of_project, of_all, move || {
             domains.clone()
         });
         Self {
             cloud,
             bucket,
             barrier,
+            room,
             looks,
         }
     }

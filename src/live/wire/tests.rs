@@ -195,3 +195,19 @@ fn what_a_row_says_may_be_shown() {
         );
     }
 }
+
+/// Rows of a list are told apart by their places, so these are not cut but where no spec may have them.
+#[test]
+fn a_place_that_no_spec_may_have_is_cut() {
+    let page = |domain: &str, app: &str| {
+        let row = json!({"id": "1", "publish_domain": domain, "app": app});
+        let body = json!({"total": 1, "callback_config": [row]}).to_string();
+        let page = parse_page(body.as_bytes(), &Redactor::new()).unwrap();
+        page.rows[0].place.clone()
+    };
+    let (domain, app) = ("d".repeat(255), "\u{1F4F9}".repeat(128));
+    assert_eq!(page(&domain, &app), Place::new(&domain, &app));
+    let longer = page(&domain.repeat(100), &app.repeat(100));
+    assert!(longer.domain().len() <= MAX_PLACE && longer.app().len() <= MAX_PLACE);
+    assert_ne!(longer.app(), app);
+}

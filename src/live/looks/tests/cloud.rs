@@ -37,6 +37,8 @@ pub(super) struct LooksCloud {
     unknown_domains: Mutex<BTreeSet<String>>,
     refuses_filters: Mutex<bool>,
     is_dated: AtomicBool,
+    /// How many callbacks it says that the project has, instead of the truth.
+    told_total: Mutex<Option<u64>>,
     /// From this offset on nothing is answered.
     silent_from: Mutex<Option<u32>>,
     ids: AtomicUsize,
@@ -83,6 +85,11 @@ impl LooksCloud {
 
     pub(super) fn before_each_page(&self, mischief: impl FnMut(&mut Vec<Row>) + Send + 'static) {
         *self.mischief.lock().unwrap() = Some(Box::new(mischief));
+    }
+
+    /// The project is told to have so many callbacks.
+    pub(super) fn tells_total(&self, total: u64) {
+        *self.told_total.lock().unwrap() = Some(total);
     }
 
     /// Answers have a `Date` from now on.
@@ -196,8 +203,9 @@ impl LooksCloud {
             usize::try_from(limit).unwrap(),
         );
         let page = listed.iter().skip(offset).take(limit).cloned().collect();
+        let told = self.told_total.lock().unwrap().filter(|_| domain.is_none());
         Ok(Page {
-            total: u64::try_from(listed.len()).unwrap(),
+            total: told.unwrap_or(u64::try_from(listed.len()).unwrap()),
             rows: page,
         })
     }

@@ -149,6 +149,7 @@ async fn a_sweep_for_creates_waits_for_those_on_their_way_and_stops_new_ones() {
         Arc::<LooksCloud>::clone(&cloud),
         account.bucket.clone(),
         Arc::clone(&account.barrier),
+        Arc::clone(&account.room),
         BTreeSet::new,
     );
     sleep(Duration::from_millis(10)).await;

@@ -131,7 +131,8 @@ proptest! {
             let liar = Arc::new(Liar { says, calls: AtomicUsize::default() });
             let known = || BTreeSet::from(["push2.example.com".to_owned(), "push3.example.com".to_owned()]);
             let bucket = Quota::new(600_000).bucket("AK");
-            let looks = Looks::new(Arc::<Liar>::clone(&liar), bucket, CreateBarrier::new(), known);
+            let (barrier, room) = (CreateBarrier::new(), ListRoom::new(|| 0));
+            let looks = Looks::new(Arc::<Liar>::clone(&liar), bucket, barrier, room, known);
             let proof = if free { Proof::Absence } else { Proof::Presence };
             let seen = looks.look(LookRequest { proof, ..ask(&place(1)) }).await;
             if let Ok(seen) = seen {

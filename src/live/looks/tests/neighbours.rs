@@ -17,7 +17,11 @@ fn other(account: &LooksAccount) -> (Arc<Looks>, Arc<LooksCloud>) {
         Arc::clone(&account.barrier),
     );
     let lister = Arc::<LooksCloud>::clone(&cloud);
-    (Looks::new(lister, bucket, barrier, Default::default), cloud)
+    let room = Arc::clone(&account.room);
+    (
+        Looks::new(lister, bucket, barrier, room, Default::default),
+        cloud,
+    )
 }
 
 /// So many domains ask that it takes a sweep.
