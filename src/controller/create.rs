@@ -170,7 +170,8 @@ impl Reconciliation<'_> {
         }
         let mut waited = WaitForSweeps::default();
         loop {
-            let token = looks.create_token(lane, &namespace, &mut waited);
+            // Once on the heap, and not several times within whoever waits for it.
+            let token = Box::pin(looks.create_token(lane, &namespace, &mut waited));
             let Ok(token) = self.wait(token).await else {
                 self.give_back();
                 return Ok(None);

@@ -76,16 +76,16 @@ fn a_host_that_was_quick_is_slow_for_the_second_slow_call_and_for_every_other_on
     assert_eq!(call(Duration::ZERO), HostPace::Quick);
     assert_eq!(call(TIMED_OUT), HostPace::Quick, "once");
     assert_eq!(call(TIMED_OUT), HostPace::Slow, "twice in a row");
-    let well = (0..4).map(|_| call(Duration::ZERO)).last();
-    assert_eq!(well, Some(HostPace::Quick), "it is well again");
+    let well = [(); 4].map(|()| call(Duration::ZERO));
+    assert_eq!(well.last(), Some(&HostPace::Quick), "it is well again");
     for _ in 0..3 {
         call(TIMED_OUT);
         call(Duration::ZERO);
     }
     let one_good_deed = call(Duration::ZERO);
     assert_eq!(one_good_deed, HostPace::Quick);
-    let every_other = (0..6).map(|number| call(TIMED_OUT * (number % 2)));
-    assert_eq!(every_other.last(), Some(HostPace::Slow));
+    let every_other = [0, 1, 0, 1, 0, 1].map(|slow| call(TIMED_OUT * slow));
+    assert_eq!(every_other.last(), Some(&HostPace::Slow));
 }
 
 /// All of them were quick, and then one call of each took long; with one more they are slow, whatever they were.
