@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
             if !leftover.is_ours {
-                report_unproven(context, &leftover.object, OF_A_RECORD);
+                report_unproven(context, &leftover.object, &leftover.unproven());
                 return leftover.forget(context);
             }
             let mut unfinished = Unfinished(Some(leftover));
@@ -94,6 +94,14 @@ impl Drop for Unfinished {
 }
 
 impl Leftover {
+    /// What may be left of an object of which this process has not seen why it went, and made nothing for it.
+    fn unproven(&self) -> String {
+        self.status.callback_id.as_ref().map_or_else(
+            || OF_A_RECORD.to_owned(),
+            |id| format!("The object went without being let go, and its callback {id} may be left at the cloud."),
+        )
+    }
+
     /// What came back meanwhile is served, and remembered.
     fn forget(&self, context: &Context) {
         let uid = parse::uid(&self.object);

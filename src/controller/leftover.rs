@@ -63,8 +63,9 @@ impl Leftover {
         let record = known.filter(counts).cloned().or(found);
         let closed = status.closed_operation.as_deref();
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
-        let left = status.callback_id.is_some() || is_open;
+        // Who only looks leaves its callback, and was let go when it began to.
         let names_one = status.callback_id.is_some() && !parse::policies(&object.spec).observe;
+        let left = names_one || is_open;
         left.then(|| Self {
             is_ours: has_posted || (names_one && was_seen_to_go),
             object: Arc::new(object.clone()),

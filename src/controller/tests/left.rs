@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::{Script, becomes, settle};
-use super::trouble::{CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
+use super::trouble::{
+    CallFate, CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, Verb, reply,
+};
 use super::world::{ControllerWorld, account};
 
 /// Two POSTs whose answers are lost, and which are carried out late: at the same look both rows are there. The process ends at the first
@@ -84,6 +86,29 @@ async fn a_second_row_of_ours_is_deleted_though_the_process_ends_after_the_claim
             assert_eq!(verdict(&object).0, "True", "{}", world.story.whole());
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_an_object_that_only_looked_and_goes_nothing_is_told() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    world.merge("push", &json!({"spec": {"managementPolicy": "Observe"}}));
+    becomes(&world, "True", "ObserveOnly", Duration::from_mins(1)).await;
+    world.restart().await;
+    world.pass(Duration::from_mins(1)).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&told);
+    script.server(move |call| {
+        counted.fetch_add(usize::from(call.verb == Verb::Publish), Ordering::SeqCst);
+        CallFate::Served
+    });
+    world.delete("push");
+    world.pass(Duration::from_mins(10)).await;
+    let whole = world.story.whole();
+    assert!(world.object("push").is_none(), "{whole}");
+    assert_eq!(told.load(Ordering::SeqCst), 0, "{whole}");
+    assert_eq!(world.rows(&domain("push")).len(), 1, "{whole}");
 }
 
 /// An object without a finalizer that names this id goes at once.
