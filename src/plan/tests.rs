@@ -14,6 +14,7 @@ mod recorded;
 mod remembered;
 mod rules;
 mod scenarios;
+mod suspended;
 mod told;
 mod values;
 mod verdicts;

@@ -161,7 +161,6 @@ pub(super) fn whole_course(scenario: &AdversaryScenario) -> Result<(), String> {
     frugal(scenario)?;
     not_taken_over(scenario)?;
     truthful(scenario)?;
-    // A status that the API server did not take is not in its history, and what it says was seen all the same.
     if scenario.adversary.leaves_the_server_alone() {
         suspended::as_before(&scenario.world.server.history())?;
     }

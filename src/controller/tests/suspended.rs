@@ -52,7 +52,8 @@ async fn what_no_sweep_sees_any_more_is_not_ready_by_being_suspended_and_tried_o
     }
 }
 
-/// Whoever is suspended and says that the cloud holds the spec said so when it was not.
+/// Whoever is suspended and says that the cloud holds the spec said so when it was not. A status that the API server did not take is not in
+/// its history, and what it says was seen all the same: only where it takes all can that be judged.
 pub(super) fn as_before(history: &[(Timestamp, StoreKey, Value)]) -> Result<(), String> {
     let mut before = HashMap::new();
     for (at, key, object) in history {
