@@ -30,7 +30,7 @@ const ROUNDS: usize = 8;
 /// When to come back after the rounds were used up.
 const PAUSE_AFTER_ROUNDS: Duration = Duration::from_secs(1);
 /// First and longest pause after an error of the API server.
-const WRITE_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(2));
+const WRITE_PAUSES: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30));
 
 /// Why a reconcile did not end well.
 #[derive(Debug, thiserror::Error)]
