@@ -22,6 +22,7 @@ use super::memory::{ObjectMemory, Sighting};
 use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;
+use crate::hash::hash;
 use crate::live::looks::Inventory;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
@@ -53,10 +54,20 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
             .keep_inventories(|| projects(context, stores));
         groups
     };
-    rounds(interval, due, |group, pause| {
+    let after = first_pause(interval, context.clock.local());
+    rounds(interval, after, due, |group, pause| {
         sweep_turn(context, group, pause)
     })
     .await;
+}
+
+/// How long a process waits for its first sweeps: some part of the interval, another for each, so that processes that end early come to
+/// it now and then. Not at once: who ends again and again soon after its start must not spend the quota on sweeps.
+fn first_pause(interval: Duration, start: Timestamp) -> Duration {
+    const LEAST: u32 = 6;
+    let by_chance = u32::try_from(hash(&start).get() >> 32).unwrap_or_default();
+    let least = interval / LEAST;
+    least + (interval - least).mul_f64(f64::from(by_chance) / f64::from(u32::MAX))
 }
 
 /// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before

@@ -48,6 +48,7 @@ mod script;
 mod server;
 mod settling;
 mod shares;
+mod short_lived;
 mod simulation;
 mod story;
 mod strayed;

@@ -28,7 +28,8 @@ async fn accounts_that_never_answer_hold_up_no_other() {
         let next = Instant::now() + pause;
         due_ref.lock().unwrap().insert(key, next);
     };
-    let swept = tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, groups, sweep)).await;
+    let swept =
+        tokio::time::timeout(INTERVAL * 20, rounds(INTERVAL, INTERVAL, groups, sweep)).await;
     assert!(swept.is_err());
     let sweeps = sweeps.lock().unwrap();
     let pauses = |key| {
@@ -52,4 +53,19 @@ async fn accounts_that_never_answer_hold_up_no_other() {
             "{theirs:?}"
         );
     }
+}
+
+#[test]
+fn first_sweeps_come_within_an_interval_and_at_another_time_in_each_process() {
+    let start = Timestamp::from_second(1_800_000_000).unwrap();
+    let pauses = (0..1000_u64).map(|number| {
+        let start = later(start, Duration::from_millis(number * 7));
+        first_pause(INTERVAL, start)
+    });
+    let mut pauses: Vec<Duration> = pauses.collect();
+    pauses.sort();
+    assert!(pauses[0] >= INTERVAL / 6 && pauses[999] <= INTERVAL);
+    // A process that lives for three quarters of an interval sweeps more often than not.
+    let in_time = pauses.iter().filter(|pause| **pause < INTERVAL * 3 / 4);
+    assert!((600..800).contains(&in_time.count()));
 }
