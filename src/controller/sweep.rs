@@ -64,10 +64,10 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
 /// How long a process waits for its first sweeps: some part of the interval, another for each, so that processes that end early come to
 /// it now and then. Not at once: who ends again and again soon after its start must not spend the quota on sweeps.
 fn first_pause(interval: Duration, start: Timestamp) -> Duration {
-    const LEAST: u32 = 6;
+    const LEAST: f64 = 1.0 / 6.0;
     let by_chance = u32::try_from(hash(&start).get() >> 32).unwrap_or_default();
-    let least = interval / LEAST;
-    least + (interval - least).mul_f64(f64::from(by_chance) / f64::from(u32::MAX))
+    let by_chance = f64::from(by_chance) / f64::from(u32::MAX);
+    interval.mul_f64(LEAST + (1.0 - LEAST) * by_chance)
 }
 
 /// One turn of those that call as the same. Their pause begins anew when it has ended: what it showed is to be decided on before

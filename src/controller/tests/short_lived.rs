@@ -1,7 +1,5 @@
 //! Processes that end before the interval of a sweep is over, one after the other: what changed at the cloud is found all the same.
 
-use std::time::Duration;
-
 use super::object::{domain, spec};
 use super::script::{Script, settle};
 
