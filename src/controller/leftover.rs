@@ -84,7 +84,6 @@ impl Leftover {
 
     /// `namespace/name`.
     pub(super) fn name(&self) -> String {
-        let meta = parse::object(&self.object);
-        format!("{}/{}", meta.namespace, meta.name)
+        parse::object(&self.object).full_name()
     }
 }

@@ -21,6 +21,7 @@ use crate::declared::parse;
 use crate::metrics::ReconcileResult;
 use crate::plan::facts::conditions;
 use crate::plan::facts::reason::Reason;
+use crate::plan::step::backoff;
 use crate::plan::step::interpreter::interpret;
 use crate::plan::step::preconditions;
 use crate::terms::failure::Failure;
@@ -93,12 +94,9 @@ fn requeue_after_error(name: &str, failed: &ReconcileError, tries: u32) -> Reque
     let after = match failed {
         ReconcileError::Cluster(error) => {
             let (first, longest) = WRITE_PAUSES;
-            let doublings = if error.is_not_kept() || error.is_refusal() {
-                tries.saturating_sub(1).min(16)
-            } else {
-                0
-            };
-            let after = first.saturating_mul(1 << doublings).min(longest);
+            let lasts = error.is_not_kept() || error.is_refusal();
+            let tries = if lasts { tries } else { 1 };
+            let after = backoff::doubled(first, tries).min(longest);
             let seconds = after.as_secs();
             warn!(object = name, "{error}; tried again in {seconds} s");
             after

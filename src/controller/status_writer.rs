@@ -363,7 +363,7 @@ impl Reconciliation<'_> {
 
     /// `namespace/name`, for logs.
     pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.facts.object.namespace, self.facts.object.name)
+        self.facts.object.full_name()
     }
 }
 

@@ -14,12 +14,8 @@ use crate::terms::target::Target;
 
 /// What may be left of an object, and why nobody knows: in the log and as an event.
 pub(super) fn report_unproven(context: &Context, object: &RecordingCallback, what: &str) {
-    let meta = parse::object(object);
     let note = format!("{what} `recording-callback-operator orphans` lists it.");
-    warn!(
-        object = format!("{}/{}", meta.namespace, meta.name),
-        "{note}"
-    );
+    warn!(object = parse::object(object).full_name(), "{note}");
     let (event_type, reason) = (EventType::Warning, Reason::OutcomeUnknown);
     context.events.publish(object, event_type, reason, &note);
 }

@@ -90,7 +90,7 @@ impl Index {
         let id = status.and_then(|status| status.callback_id.as_deref());
         let id = id.filter(|_| !let_go);
         let entry = IndexEntry {
-            name: format!("{}/{}", meta.namespace, meta.name).into(),
+            name: meta.full_name().into(),
             uid: uid.into(),
             place: Arc::new(parse::place(&object.spec)),
             project,

@@ -143,6 +143,13 @@ pub struct ObjectFacts {
     pub requested: Option<String>,
 }
 
+impl ObjectFacts {
+    /// `namespace/name`, for messages.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
 /// The parts of a spec that hold even when the rest is invalid.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Policies {

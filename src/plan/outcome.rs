@@ -46,16 +46,12 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     if (situation.reason == Reason::Conflict && situation.stage == Stage::Stalled) || asked_again {
         status.failures = Some(facts.failures() + 1);
     }
-    // Whoever only looks, waits for another object or is suspended calls for nothing that could fail.
-    let is_idle = matches!(
-        situation.reason,
-        Reason::ObserveOnly | Reason::Suspended | Reason::Duplicate
-    );
-    if matches!(situation.stage, Stage::Ready(_)) || is_idle {
-        status.failures = Some(0);
-    }
+    // Whoever only looks or waits for another object calls for nothing that could fail.
+    let is_idle = matches!(situation.reason, Reason::ObserveOnly | Reason::Duplicate);
     if situation.reason == Reason::Suspended {
         status.failures = Some(settled::failures_while_suspended(facts, situation.stage));
+    } else if matches!(situation.stage, Stage::Ready(_)) || is_idle {
+        status.failures = Some(0);
     }
     if has_looked {
         operation_log::restore_last_change(&mut status);

@@ -64,7 +64,7 @@ pub(in crate::plan) fn first(class: Class, seed: &str) -> Duration {
 }
 
 /// Doubled with each failure. Often enough for each class to come to its longest pause, and not so often that the shift overflows.
-fn doubled(first: Duration, failures: u32) -> Duration {
+pub fn doubled(first: Duration, failures: u32) -> Duration {
     first.saturating_mul(1 << failures.saturating_sub(1).min(16))
 }
 
