@@ -9,7 +9,7 @@ use ring::digest;
 use crate::platform::credentials::Credential;
 use crate::platform::keys::{length_prefixed, token_digest};
 use crate::platform::redact::shortened;
-use crate::platform::sign::hex;
+use crate::platform::sign::sha256;
 use crate::terms::target::Target;
 
 /// One credential at one project. What is seen with one account is never shown to another.
@@ -88,7 +88,7 @@ impl Identity {
             Credential::Ambient(temporary) => temporary.name().to_owned(),
         };
         let name = credential.principal();
-        let hash = hex(digest::digest(&digest::SHA256, name.as_bytes()).as_ref());
+        let hash = sha256(name.as_bytes());
         Self {
             endpoint: endpoint.to_owned(),
             name,
@@ -102,7 +102,7 @@ impl Identity {
     /// The name of its bucket: no two identities have the same, and none is long.
     pub fn bucket(&self) -> String {
         let whole = length_prefixed(&[&self.endpoint, &self.name]);
-        hex(digest::digest(&digest::SHA256, &whole).as_ref())
+        sha256(&whole)
     }
 
     /// Stands for it in metrics: 8 hex digits of a hash, since names are a tenant's.

@@ -146,7 +146,7 @@ fn encode_bytes(bytes: &[u8]) -> String {
     percent_encoding::percent_encode(bytes, ENCODED).to_string()
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
