@@ -26,6 +26,7 @@ mod left;
 mod lies;
 mod life;
 mod looks_due;
+mod meanwhile;
 mod no_room;
 mod object;
 mod observed;
