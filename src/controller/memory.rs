@@ -1,6 +1,7 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
 pub(super) mod lost_update;
+pub(super) mod restored;
 pub(super) mod unwritten;
 pub(super) mod versions;
 
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use self::lost_update::LostUpdateMemory;
+use self::restored::RestoredMemory;
 use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
@@ -114,6 +116,8 @@ pub(super) struct ObjectMemory {
     pub(super) decided_owner: Option<Box<DecidedOwner>>,
     /// When a create last waited for another look, since the date of the last one was doubted.
     pub(super) doubted: Option<Box<Instant>>,
+    /// How often finalizer and record had to be put back.
+    pub(super) restored: Option<Box<RestoredMemory>>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,
