@@ -16,7 +16,7 @@ use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, SignKeyState
 use crate::plan::outcome;
 use crate::plan::step::decide::decide;
 use crate::plan::step::open_record::next_look_for;
-use crate::plan::step::situation::Stage;
+use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Step, look};
 use crate::terms::failure::Class;
 
@@ -357,8 +357,20 @@ fn what_the_create_made_beside_a_recorded_callback_goes_while_it_is_known_whose_
         made.create_time = None;
         vec![made, recorded]
     });
+    assert_eq!(decide(&facts), Step::ReadCrd);
+    let with_crd = |crd: CrdPresence| with(&facts, &|it| it.crd = crd.clone());
     let id = "made".to_owned();
-    assert_eq!(decide(&facts), Step::Delete { id });
+    assert_eq!(decide(&with_crd(CrdPresence::Stays)), Step::Delete { id });
+    let unknown = CrdPresence::Unknown("refused".to_owned());
+    for (crd, why) in [(CrdPresence::Going, "uninstalled"), (unknown, "refused")] {
+        let waits = requeue_of(decide(&with_crd(crd)));
+        let Situation {
+            reason, message, ..
+        } = waits.situation;
+        assert_eq!(reason, Reason::Updating);
+        assert!(message.contains("made") && message.contains(why));
+        assert_eq!(waits.again, Some(later(facts.now, Duration::from_mins(2))));
+    }
 }
 
 #[test]
