@@ -5,11 +5,13 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::object::{domain, spec, verdict};
+use super::life::Life;
+use super::object::{NAMESPACE, domain, spec, verdict};
 use super::script::{Script, settle};
 use super::trouble::CloudCallFate;
 use super::world::ControllerWorld;
 use crate::api::FINALIZER;
+use crate::cluster::raw::{RawObjects, ReleaseResult};
 
 const OTHER: &str = "example.com/other";
 const SOON: Duration = Duration::from_mins(3);
@@ -27,6 +29,27 @@ async fn held_by_another(world: &mut ControllerWorld) {
     let both = json!({"metadata": {"finalizers": [FINALIZER, OTHER]}});
     world.merge("push", &both);
     world.pass(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_command_let_go_keeps_its_callback_whoever_starts_later() {
+    let (_script, mut world) = Script::with_world();
+    held_by_another(&mut world).await;
+    world.kill().await;
+    world.delete("push");
+    let objects = RawObjects::new(world.server.client(&Life::begin()));
+    let mut object = objects.get(NAMESPACE, "push").await.unwrap().unwrap();
+    let released = objects.release(&mut object).await.unwrap();
+    assert_eq!(released, ReleaseResult::Released);
+
+    for _ in 0..2 {
+        world.start();
+        world.pass(SOON).await;
+        let whole = world.story.whole();
+        assert_eq!(world.rows(&domain("push")).len(), 1, "{whole}");
+        assert!(is_let_go(&world), "{whole}");
+        world.kill().await;
+    }
 }
 
 /// Nobody let it go, and nobody else will delete what it made: no process may take it for one that was.
