@@ -19,6 +19,7 @@ mod frugal;
 mod ghosts;
 mod gone;
 mod half_done;
+mod held;
 mod in_use;
 mod keys;
 mod late_updates;

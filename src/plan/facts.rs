@@ -44,6 +44,8 @@ pub struct Facts {
     pub object: ObjectFacts,
     /// The object's policies, read whatever else is wrong with the spec.
     pub policies: Policies,
+    /// The place that the spec names, valid or not.
+    pub place: Place,
     /// What the spec wants, or what is wrong with it.
     pub desired: Result<Desired, String>,
     /// The status as last read.

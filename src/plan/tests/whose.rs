@@ -112,6 +112,11 @@ fn an_id_that_may_be_anothers_counts_only_where_it_was_seen_at_home() {
             assert_eq!(check(GetResult::Gone, change), *change);
             assert_eq!(check(GetResult::Row(row.clone()), change), *change);
         }
+        let invalid = with(&disputed, &|it| {
+            it.desired = Err("adoptionPolicy".to_owned());
+            it.get_result = GetResult::Row(row.clone());
+        });
+        assert_eq!(dispute::check(&invalid, delete.clone()), delete);
         assert_eq!(check(GetResult::Unasked, &rest), rest);
         assert_eq!(check(GetResult::Unknown(down.clone()), &rest), rest);
         for step in [&update, &rest] {

@@ -287,6 +287,7 @@ impl PlanWorld {
                 requested: self.requested.clone(),
             },
             policies: self.policies,
+            place: self.spec.place.clone(),
             desired: Ok(self.spec.clone()),
             last_write: operation_log::last_write(&self.status),
             wrote: None,
