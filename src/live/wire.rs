@@ -3,12 +3,17 @@
 //! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out. What is
 //! understood may be shown: no secret of the call, no control character and no endless text is in a row.
 
+mod lenient;
+
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use jiff::Timestamp;
-
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
+use self::lenient::{Several, Text};
 use crate::live::answer::Page;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::content::{Content, EventSet, ReportedContent};
@@ -32,8 +37,8 @@ struct Callback {
     notify_callback_url: Option<String>,
     notify_event_subscription: Option<Vec<String>>,
     sign_type: Option<String>,
-    create_time: Option<Value>,
-    update_time: Option<Value>,
+    create_time: Option<Text>,
+    update_time: Option<Text>,
 }
 
 /// The id alone, whatever stands beside it.
@@ -45,7 +50,7 @@ struct Identified {
 #[derive(Deserialize)]
 struct List {
     total: u64,
-    callback_config: Option<Vec<Callback>>,
+    callback_config: Option<Several<Callback>>,
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
@@ -109,7 +114,8 @@ pub fn check_deleted(body: &[u8]) -> Result<(), String> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
-    parse::<Map<String, Value>>(body).map(drop)
+    std::str::from_utf8(body).map_err(|error| format!("the answer can't be read: {error}"))?;
+    parse::<HashMap<String, IgnoredAny>>(body).map(drop)
 }
 
 /// The row in the answer of a GET of this id.
@@ -121,7 +127,7 @@ pub fn parse_row(body: &[u8], id: &str, secrets: &Redactor) -> Result<Row, Strin
 pub fn parse_page(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
     let list: List = parse(body)?;
     let rows = match list.callback_config {
-        Some(rows) => rows,
+        Some(Several(rows)) => rows,
         // An empty project may be told without a list.
         None if list.total == 0 => Vec::new(),
         None => return Err("the answer can't be read: it has a total and no list".to_owned()),
@@ -213,8 +219,8 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 /// Times only help to tell rows apart, so one that can't be read counts as absent.
-fn time(value: Option<Value>) -> Option<Timestamp> {
-    value?.as_str()?.trim().parse().ok()
+fn time(told: Option<Text>) -> Option<Timestamp> {
+    told?.0?.trim().parse().ok()
 }
 
 #[cfg(test)]
