@@ -1,7 +1,7 @@
 //! The JSON of the five operations, and the rows that come of it. The only file that names a field of these operations; sends nothing.
 //!
 //! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out. What is
-//! understood may be shown: no secret of the call, no control character and no endless text is in a row.
+//! understood may be shown: no secret of the call, no control character and no endless text is in a row, but for what its URL is compared by.
 
 mod lenient;
 
@@ -14,10 +14,12 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use self::lenient::{Several, Text};
+use crate::api::{EVENTS, SIGN_TYPES};
 use crate::live::answer::Page;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::content::{Content, EventSet, ReportedContent};
 use crate::plan::facts::place::Place;
+use crate::plan::facts::reported_url::ReportedUrl;
 use crate::plan::facts::row::Row;
 use crate::platform::redact::{MAX_NAME, Redactor};
 
@@ -185,21 +187,33 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
     let redacted = |text: &str, longest| secrets.presentable(text, longest);
+    // What everybody may say is no secret, whatever it looks like.
+    let named = |text: &str, known: &[&str]| {
+        if known.contains(&text) {
+            text.to_owned()
+        } else {
+            redacted(text, MAX_NAME)
+        }
+    };
+    let url = |told: String| {
+        let shown = redacted(&told, MAX_VALUE);
+        ReportedUrl::new(told.chars().take(MAX_VALUE).collect(), shown)
+    };
     let mut place = Place::new(cut(&domain), cut(&app));
     if asked.is_some_and(|asked| place != *asked) {
         place = Place::new(&redacted(&domain, MAX_VALUE), &redacted(&app, MAX_NAME));
     }
     let events = |all: Vec<String>| {
         let all = EventSet::from(all).into_iter().take(MAX_EVENTS);
-        all.map(|event| redacted(&event, MAX_NAME)).collect()
+        all.map(|event| named(&event, &EVENTS)).collect()
     };
     Ok(Row {
         id,
         place,
         content: ReportedContent {
-            url: filled(notify_callback_url).map(|url| redacted(&url, MAX_VALUE)),
+            url: filled(notify_callback_url).map(url),
             events: notify_event_subscription.map(events),
-            sign_type: filled(sign_type).map(|name| redacted(&name, MAX_NAME)),
+            sign_type: filled(sign_type).map(|name| named(&name, &SIGN_TYPES)),
         },
         create_time: time(create_time),
         update_time: time(update_time),
