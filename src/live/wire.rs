@@ -5,8 +5,6 @@
 
 mod lenient;
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -116,8 +114,12 @@ pub fn check_deleted(body: &[u8]) -> Result<(), String> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
-    std::str::from_utf8(body).map_err(|error| format!("the answer can't be read: {error}"))?;
-    parse::<HashMap<String, IgnoredAny>>(body).map(drop)
+    let text = std::str::from_utf8(body);
+    let text = text.map_err(|error| format!("the answer can't be read: {error}"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err("the answer can't be read: it is no object".to_owned());
+    }
+    parse::<IgnoredAny>(body).map(drop)
 }
 
 /// The row in the answer of a GET of this id.

@@ -226,7 +226,7 @@ mod tests {
                 .chain(object.values().flat_map(objects))
                 .collect(),
             Value::Array(items) => items.iter().flat_map(objects).collect(),
-            _ => Vec::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
         match object.get(name)? {
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Value::Number(number) => Some(number.to_string()),
-            _ => None,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }
 
