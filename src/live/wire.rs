@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use self::lenient::{Several, Text};
+use self::lenient::{Several, ToldText};
 use crate::api::{EVENTS, SIGN_TYPES};
 use crate::live::answer::Page;
 use crate::live::sign_key::SignKey;
@@ -37,8 +37,8 @@ struct Callback {
     notify_callback_url: Option<String>,
     notify_event_subscription: Option<Vec<String>>,
     sign_type: Option<String>,
-    create_time: Option<Text>,
-    update_time: Option<Text>,
+    create_time: Option<ToldText>,
+    update_time: Option<ToldText>,
 }
 
 /// The id alone, whatever stands beside it.
@@ -235,7 +235,7 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 /// Times only help to tell rows apart, so one that can't be read counts as absent.
-fn time(told: Option<Text>) -> Option<Timestamp> {
+fn time(told: Option<ToldText>) -> Option<Timestamp> {
     told?.0?.trim().parse().ok()
 }
 

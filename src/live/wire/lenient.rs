@@ -11,58 +11,58 @@ const MOST_ROWS: usize = 1_000;
 
 /// A text, or nothing where anything else stands.
 #[derive(Default)]
-pub(super) struct Text(pub(super) Option<String>);
+pub(super) struct ToldText(pub(super) Option<String>);
 
 /// The rows of a page.
 pub(super) struct Several<T>(pub(super) Vec<T>);
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for ToldText {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(TextVisitor)
+        json.deserialize_any(ToldTextVisitor)
     }
 }
 
-struct TextVisitor;
+struct ToldTextVisitor;
 
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text;
+impl<'de> Visitor<'de> for ToldTextVisitor {
+    type Value = ToldText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(Some(text.to_owned())))
+    fn visit_str<E: Error>(self, text: &str) -> Result<ToldText, E> {
+        Ok(ToldText(Some(text.to_owned())))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_unit<E: Error>(self) -> Result<ToldText, E> {
+        Ok(ToldText::default())
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_bool<E: Error>(self, _: bool) -> Result<ToldText, E> {
+        Ok(ToldText::default())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_u64<E: Error>(self, _: u64) -> Result<ToldText, E> {
+        Ok(ToldText::default())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_i64<E: Error>(self, _: i64) -> Result<ToldText, E> {
+        Ok(ToldText::default())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_f64<E: Error>(self, _: f64) -> Result<ToldText, E> {
+        Ok(ToldText::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ToldText, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Text::default())
+        Ok(ToldText::default())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Text, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<ToldText, A::Error> {
         while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Text::default())
+        Ok(ToldText::default())
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
             (r#"[{"a":[1]},2]"#, None),
             (r#"{"a":{"b":"c"}}"#, None),
         ] {
-            let text: Text = serde_json::from_str(json).unwrap();
+            let text: ToldText = serde_json::from_str(json).unwrap();
             assert_eq!(text.0.as_deref(), expected, "{json}");
         }
     }

@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for ErrorReader {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<ReadValue, A::Error> {
         let mut texts = [const { None }; NAMES.len()];
-        let (mut first, mut complete) = (ByName::default(), ByName::default());
+        let (mut first, mut complete) = (FirstByName::default(), FirstByName::default());
         let mut names_error = false;
         while let Some(name) = fields.next_key::<String>()? {
             let wanted = NAMES.iter().position(|wanted| *wanted == name);
@@ -198,9 +198,9 @@ impl<'de> Visitor<'de> for ErrorReader {
 
 /// The first of several by name.
 #[derive(Default)]
-struct ByName(Option<(String, Box<ErrorBody>)>);
+struct FirstByName(Option<(String, Box<ErrorBody>)>);
 
-impl ByName {
+impl FirstByName {
     fn offer(&mut self, name: &str, body: Option<Box<ErrorBody>>) {
         let is_first = self
             .0
