@@ -4,6 +4,7 @@
 //! real API server tells is left to `tests/operator`.
 
 mod adversary;
+mod alike;
 mod any_answers;
 mod applied;
 mod at_rest;

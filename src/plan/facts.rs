@@ -9,6 +9,7 @@ pub mod operation_log;
 pub mod place;
 pub mod reason;
 pub mod record;
+pub mod reported_url;
 pub mod row;
 pub mod sanitize;
 pub mod sent_key;

@@ -33,7 +33,7 @@ fn swept(world: &mut PlanWorld, row: &Row) -> Facts {
 /// The row with another URL.
 fn saying(url: &str, row: &Row) -> Row {
     let mut row = row.clone();
-    row.content.url = Some(url.to_owned());
+    row.content.url = Some(url.to_owned().into());
     row
 }
 

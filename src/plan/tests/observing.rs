@@ -63,7 +63,7 @@ fn told(facts: &Facts) -> (String, Vec<String>, Stage, String) {
 
 fn with_url(row: &Row, url: usize) -> Row {
     let mut row = row.clone();
-    row.content.url = content(url).url;
+    row.content.url = content(url).url.map(Into::into);
     row
 }
 

@@ -16,7 +16,7 @@ use crate::terms::failure::{Class, Operation};
 
 /// What the create asked for, which nothing tells from what it made: the cloud gives no times.
 fn alike(mut row: Row) -> Row {
-    row.content.url = content(1).url;
+    row.content.url = content(1).url.map(Into::into);
     row.create_time = None;
     row
 }

@@ -26,7 +26,7 @@ use crate::terms::target::Target;
 fn a_foreign_row_is_adopted_by_policy_and_by_who_knows_all() {
     let (facts, row) = (usable(), settled().1);
     let mut different = row.clone();
-    different.content.url = content(3).url;
+    different.content.url = content(3).url.map(Into::into);
     let step = |row: &Row, adoption, change: &dyn Fn(&mut Facts)| {
         let facts = with(&facts, change);
         let mut desired = facts.desired.clone().unwrap();

@@ -133,7 +133,7 @@ async fn a_list_that_no_callbacks_make_is_refused_and_so_are_many_domains_of_the
 #[test]
 fn four_thousand_callbacks_are_less_than_a_list_may_take() {
     let mut row = LooksCloud::default().row(&Place::new(&"d".repeat(255), &"a".repeat(128)));
-    row.content.url = Some("u".repeat(2048));
+    row.content.url = Some("u".repeat(2048).into());
     row.content.events = Some(
         (0..4)
             .map(|number| format!("RECORD_FILE_COMPLETE_{number}"))

@@ -190,7 +190,7 @@ impl PlanWorld {
             found = row
                 .filter(|_| fate != Some(EffectFate::Lost) && fate != Some(EffectFate::Refused))
                 .map(|remote| {
-                    remote.row.content.url.clone_from(&wanted.url);
+                    remote.row.content.url = wanted.url.clone().map(Into::into);
                     remote.row.update_time = Some(now);
                     remote.row.clone()
                 });
