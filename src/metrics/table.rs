@@ -113,7 +113,8 @@ pub(super) const INVENTORY_AGE: MetricRow = gauge(
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
     &["state"],
-    "Accounts in use (endpoint, project and credential by which settled objects were last seen, until then since the start their namespace) \
+    "Accounts in use (endpoint, project and access key or user by which settled objects were last seen, all tokens and temporary keys of a \
+     project being one; until then since the start their namespace) \
      by how the newest sweep of these went: reached, unreachable (no answer of the API) or refused (credential, permission or account)",
 );
 pub(super) const CLOCK_OFFSET: MetricRow = gauge(
