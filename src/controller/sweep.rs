@@ -168,7 +168,7 @@ async fn sweep(
 
 /// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
 fn pause_after(failure: &Failure, pause: Duration) -> Duration {
-    if failure.had_no_slot {
+    if failure.had_no_room && failure.class == Class::NotSent {
         SOON.min(pause)
     } else {
         pause

@@ -25,13 +25,16 @@ struct HeardOfAccount {
     reach: AccountReach,
 }
 
-/// Remembers how a sweep of these objects went.
+/// Remembers how a sweep of these objects went. One that had no room here leaves it as it was.
 pub(super) fn set(
     context: &Context,
     served: &ServedObjects,
     caller: &Caller,
     failure: Option<&Failure>,
 ) {
+    if failure.is_some_and(|failure| failure.had_no_room) {
+        return;
+    }
     let reach = Some(SweepReach {
         caller: CallerMark::of(caller),
         reach: failure.map_or(AccountReach::Reached, AccountReach::of),
