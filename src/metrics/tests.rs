@@ -189,12 +189,23 @@ async fn a_cloud_that_answers_whatever_there_is_makes_few_series() {
     for status in ["200", "401", "429", "500", "2xx", "4xx", "5xx", "other"] {
         assert!(has(&format!(r#""{status}",error_code="""#)), "{status}");
     }
+    // What an alert asks for, too.
+    let alerts = include_str!("../../deploy/monitoring/alerts.yaml");
+    let asked = alerts.split("error_code=\"").skip(1);
+    let asked: Vec<_> = asked.filter_map(|rest| rest.split('"').next()).collect();
+    for code in &asked {
+        called(Some(500), Some(code));
+    }
 }
 
 #[tokio::test]
 async fn a_reason_that_no_object_has_any_more_goes_to_zero() {
     let metrics = used();
     let conflict = |text: &str| {
+    assert!(!asked.is_empty());
+    for code in asked {
+        assert!(has(&format!(r#""500",error_code="{code}""#)), "{code}");
+    }
         samples(text, "resources")
             .into_iter()
             .find(|s| s.contains("Conflict"))
