@@ -2,7 +2,7 @@
 //!
 //! No label is per object: their number must not grow with the number of objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use crate::plan::facts::reason::Reason;
 use crate::terms::failure::Operation;
@@ -53,17 +54,19 @@ impl ReconcileResult {
     }
 }
 
+/// How the callbacks of a project stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProjectInventory {
+    /// When what objects name of it was last listed, for the account of which that is longest ago.
+    pub compared: Instant,
+    /// How many of them belong to no object; `None` when that can't be known.
+    pub unmanaged: Option<usize>,
+}
+
 /// A label whose values are words of this program.
 type WordLabel = [(&'static str, &'static str); 1];
 /// So many labels whose values are told from outside, and bounded there.
 type NameLabels<const N: usize> = [(&'static str, String); N];
-
-fn project_labels(region: &str, project: &str) -> NameLabels<2> {
-    [
-        ("region", region.to_owned()),
-        ("project", project.to_owned()),
-    ]
-}
 
 fn identity_labels(region: &str, identity: &str) -> NameLabels<2> {
     [
@@ -202,22 +205,18 @@ impl Metrics {
         self.drift_repaired.inc();
     }
 
-    /// What objects name of a project was listed just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
-    pub fn inventory(&self, region: &str, project: &str, unmanaged: Option<usize>) {
-        let labels = project_labels(region, project);
-        if let Some(count) = unmanaged {
-            let gauge = self.unmanaged.get_or_create(&labels);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        } else {
-            self.unmanaged.remove(&labels);
-        }
-        self.inventory.now(labels);
-    }
-
-    /// Objects are compared in these projects, told by region and id, and no others. They are asked for only where something is told.
-    pub fn keep_inventories(&self, projects: impl FnOnce() -> BTreeSet<(String, String)>) {
-        if self.inventory.is_empty() {
-            return;
+    /// Objects are compared in these projects, told by region and id, and no others.
+    pub fn set_inventories(&self, projects: BTreeMap<(String, String), ProjectInventory>) {
+        let mut ages = BTreeMap::new();
+        for ((region, project), told) in projects {
+            let labels = [("region", region), ("project", project)];
+            if let Some(count) = told.unmanaged {
+                let gauge = self.unmanaged.get_or_create(&labels);
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            } else {
+                self.unmanaged.remove(&labels);
+            }
+            ages.insert(labels, told.compared);
         }
         let projects = projects();
         let is_kept = |[(_, region), (_, project)]: &NameLabels<2>| {

@@ -103,12 +103,14 @@ pub(super) const DRIFT_REPAIRED: MetricRow = counter(
 pub(super) const UNMANAGED: MetricRow = gauge(
     "unmanaged_callbacks",
     &["region", "project"],
-    "Remote callbacks that belong to no object; only without --namespaces and --label-selector",
+    "Remote callbacks that belong to no object; only without --namespaces and --label-selector. Of several accounts of the project the one \
+     counts that sees most",
 );
 pub(super) const INVENTORY_AGE: MetricRow = gauge(
     "inventory_age_seconds",
     &["region", "project"],
-    "Seconds since the callbacks of the project were last listed; where there are more than 4,000, those at the domains that objects name",
+    "Seconds since the callbacks of the project were last listed, where there are more than 4,000 those at the domains that objects name; \
+     of several accounts of the project the one counts for which that is longest ago, and what was not listed since the start counts from there",
 );
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
