@@ -95,6 +95,7 @@ pub struct Metrics {
     watch_up: Family<NameLabels<1>, Gauge>,
     watch_missed: Counter,
     leader: Gauge,
+    leader_stuck: Gauge,
 }
 
 impl Metrics {
@@ -128,6 +129,7 @@ impl Metrics {
             watch_up: table::WATCH_UP.registered(to, Family::default()),
             watch_missed: table::WATCH_MISSED.registered(to, Counter::default()),
             leader: table::LEADER.registered(to, Gauge::default()),
+            leader_stuck: table::LEADER_STUCK.registered(to, Gauge::default()),
             registry,
         };
         for outcome in ReconcileResult::ALL {
@@ -218,11 +220,7 @@ impl Metrics {
             }
             ages.insert(labels, told.compared);
         }
-        let projects = projects();
-        let is_kept = |[(_, region), (_, project)]: &NameLabels<2>| {
-            projects.contains(&(region.clone(), project.clone()))
-        };
-        for labels in self.inventory.keep(is_kept) {
+        for labels in self.inventory.set(ages) {
             self.unmanaged.remove(&labels);
         }
     }
@@ -256,6 +254,11 @@ impl Metrics {
     /// Whether this replica acts.
     pub fn set_leader(&self, is_leader: bool) {
         self.leader.set(i64::from(is_leader));
+    }
+
+    /// Whether this replica acts and can do nothing.
+    pub fn set_leader_stuck(&self, is_stuck: bool) {
+        self.leader_stuck.set(i64::from(is_stuck));
     }
 
     /// The exposition in the `OpenMetrics` text format.

@@ -136,6 +136,12 @@ pub(super) const WATCH_MISSED: MetricRow = counter(
     "Changes that a watch had not brought, found by comparing what it brought with a list every 10 minutes",
 );
 pub(super) const LEADER: MetricRow = gauge("leader", &[], "1 while this replica acts, else 0");
+pub(super) const LEADER_STUCK: MetricRow = gauge(
+    "leader_stuck",
+    &[],
+    "1 while this replica acts and can do nothing: the CRD can't be used, or of no namespace that it serves are the objects listed and \
+     the watch alive; else 0",
+);
 pub(super) const READ_ONLY: MetricRow = gauge(
     "read_only",
     &[],
@@ -149,7 +155,7 @@ pub(super) const BUILD_INFO: MetricRow = MetricRow {
 };
 
 #[cfg(test)]
-pub(super) const ALL: [&MetricRow; 18] = [
+pub(super) const ALL: [&MetricRow; 19] = [
     &API_REQUESTS,
     &API_DURATION,
     &API_OUTCOME_UNKNOWN,
@@ -166,6 +172,7 @@ pub(super) const ALL: [&MetricRow; 18] = [
     &WATCH_UP,
     &WATCH_MISSED,
     &LEADER,
+    &LEADER_STUCK,
     &READ_ONLY,
     &BUILD_INFO,
 ];
