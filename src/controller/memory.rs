@@ -1,5 +1,6 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
+pub(super) mod comparison;
 pub(super) mod lost_update;
 pub(super) mod restored;
 pub(super) mod unwritten;
@@ -13,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::comparison::LastComparison;
 use self::lost_update::LostUpdateMemory;
 use self::restored::RestoredMemory;
 use self::unwritten::UnwrittenStatus;
@@ -83,6 +85,8 @@ pub(super) struct ObjectMemory {
     pub(super) news: Option<Box<Sighting>>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
+    /// When a sweep last compared it.
+    pub(super) comparison: Option<LastComparison>,
     /// When a sweep that lacked its row last asked for its id.
     pub(super) asked_for: Option<Box<Instant>>,
     /// Sweeps lack its row, and the last that asked for its id was shown it.

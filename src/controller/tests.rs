@@ -56,6 +56,7 @@ mod simulation;
 mod story;
 mod strayed;
 mod stubborn;
+mod stuck;
 mod suspended;
 mod transitions;
 mod trouble;

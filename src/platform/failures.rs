@@ -90,7 +90,7 @@ pub fn failure_of_answer(
         request_id: request_id(&response.headers, secrets)
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
-        had_no_slot: false,
+        had_no_room: false,
     }
 }
 
@@ -142,7 +142,7 @@ pub fn failure_before_sending(operation: Operation, class: Class, problem: &str)
 pub fn failure_without_slot(operation: Operation) -> Failure {
     let problem = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
     Failure {
-        had_no_slot: true,
+        had_no_room: true,
         ..failure_before_sending(operation, Class::NotSent, problem)
     }
 }

@@ -130,8 +130,9 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// How long the cloud asks to wait, when that is sane (at most 10 min).
     pub retry_after: Option<Duration>,
-    /// It was not sent since as many others were under way as may be: that says nothing of the cloud, nor of the way to it.
-    pub had_no_slot: bool,
+    /// What it lacked is this process's own, which others took: a slot for the call, or room for what it read. That says nothing of the
+    /// cloud, nor of the way to it.
+    pub had_no_room: bool,
 }
 
 impl Failure {
@@ -145,7 +146,7 @@ impl Failure {
             message: message.into(),
             request_id: None,
             retry_after: None,
-            had_no_slot: false,
+            had_no_room: false,
         }
     }
 

@@ -58,7 +58,7 @@ fn failure(class: Class) -> Failure {
         message: "no permission".to_owned(),
         request_id: None,
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
     }
 }
 

@@ -102,6 +102,7 @@ async fn who_gave_way_is_told_so_and_reads_again_later() {
         let Some(failure) = failure else { continue };
         assert_eq!(failure.class, Class::CloudDown);
         assert!(failure.message.contains("no room"), "{failure:?}");
+        assert!(failure.had_no_room, "it says nothing of the cloud");
         assert_eq!(sweep(account).await.unwrap().rows.len(), 130);
     }
 }

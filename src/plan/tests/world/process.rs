@@ -351,6 +351,6 @@ pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
         message: "as the test has it".to_owned(),
         request_id: None,
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
     }
 }
