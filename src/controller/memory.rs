@@ -102,7 +102,7 @@ pub(super) struct ObjectMemory {
     pub(super) wrote: Option<Instant>,
     /// The newest update that was given up and may have happened.
     pub(super) lost_update: Option<Box<LostUpdateMemory>>,
-    /// The id of what this process's own create made.
+    /// The id of what this process's own create made, until that is left to another object.
     pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,

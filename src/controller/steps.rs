@@ -160,7 +160,9 @@ impl Reconciliation<'_> {
         if held.as_deref() != Some(id) {
             return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
-        self.write(release::after_disown(&self.facts)).await?;
+        if self.write(release::after_disown(&self.facts)).await? {
+            self.memory(|memory| memory.made = None);
+        }
         Ok(RoundEnd::Again)
     }
 
