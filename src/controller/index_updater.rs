@@ -46,7 +46,8 @@ impl IndexUpdater {
                 self.clear_away(Arc::new(object.clone()), true);
                 self.forget(&parse::uid(object));
             }
-            watcher::Event::Init => {}
+            // A list that broke off counts as far as it came.
+            watcher::Event::Init => self.lose(&self.before.replaced()),
             watcher::Event::InitApply(object) => {
                 self.rewind_before(object);
                 self.index(object);
