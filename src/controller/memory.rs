@@ -51,6 +51,8 @@ pub(super) struct ObjectMemory {
     pub(super) record: Option<Box<Record>>,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
+    /// A read of ours did not find it any more, of which the watch has not told.
+    pub(super) gone: bool,
     /// What the object left is being cleared away.
     pub(super) clearing: bool,
     /// This process has let the object go.

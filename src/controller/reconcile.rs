@@ -44,6 +44,9 @@ pub(super) enum ReconcileError {
     Panic(String),
 }
 
+/// When an object is asked for again that was gone before the watch told that, which it may tell minutes later.
+const PAUSE_WHILE_GONE: Duration = Duration::from_secs(30);
+
 /// Reconciles an object; a panic stays within it. Gives when to come back.
 pub(super) async fn reconcile(
     object: Arc<KeptObject>,
@@ -135,6 +138,9 @@ async fn plan_rounds(
         reconciliation.compare(inputs);
         reconciliation.facts.queued = queued;
         let (noticed, begun) = (reconciliation.pending_news(), Instant::now());
+        if reconciliation.is_gone_still().await? {
+            return Ok(RoundEnd::After(PAUSE_WHILE_GONE));
+        }
         let next = Box::pin(interpret(&mut reconciliation)).await?;
         // What only led to planning anew, for whatever cause, is still to be acted on.
         if !reconciliation.is_interrupted && (next != RoundEnd::Again || reconciliation.has_acted) {
@@ -155,6 +161,12 @@ impl Reconciliation<'_> {
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     pub(super) fn compare(&mut self, inputs: Option<Inputs>) {
+    /// Whether a read did not find the object, and does not now. The same would be planned for it again and again, and paid for.
+    async fn is_gone_still(&self) -> Result<bool, ClusterError> {
+        let was_gone = self.memory(|memory| memory.gone);
+        Ok(was_gone && self.read_afresh().await?.is_none())
+    }
+
         self.facts.dependency_changed |= self.has_strayed() || self.has_another_owner();
         let Some(inputs) = inputs else { return };
         self.facts.key = inputs.key.clone();

@@ -183,9 +183,8 @@ impl Reconciliation<'_> {
                 return Ok(None);
             }
         }
-        let objects = &self.context.objects;
-        let read = objects.get(&meta.namespace, &meta.name).await;
-        if read.is_err() {
+        let read = self.read_afresh().await;
+        if !matches!(read, Ok(Some(_))) {
             self.give_back();
         }
         let Some(object) = read? else {
