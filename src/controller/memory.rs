@@ -383,9 +383,11 @@ pub(super) struct Sighting {
     pub(super) observed: Observed,
     /// When that list was begun: in what time at the cloud that was may be known better by now.
     pub(super) begun: Instant,
-    /// What a GET said.
+    /// The id that this is told of, where one was asked for or changed: another that is recorded since is not what was meant.
+    pub(super) about: Option<Box<str>>,
+    /// What a GET of that said.
     pub(super) get_result: GetResult,
-    /// A change that was answered as if the callback were gone.
+    /// A change of it that was answered as if the callback were gone.
     pub(super) not_found: Option<Failure>,
 }
 

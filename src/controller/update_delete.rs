@@ -216,6 +216,7 @@ impl Reconciliation<'_> {
                 account: account.identity_account().key().clone(),
                 observed: Observed::Unasked,
                 begun: Instant::now(),
+                about: Some(id.into()),
                 get_result: GetResult::Gone,
                 not_found: Some(failure),
             };
