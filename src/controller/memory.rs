@@ -5,6 +5,7 @@ pub(super) mod unwritten;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
+use super::leftover::Leftover;
 use super::reach::SweepReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -49,10 +51,10 @@ pub(super) struct ObjectMemory {
     pub(super) undone: Option<u64>,
     /// The newest record that this process has seen or written, where the object that is planned on does not have it: it may have lost it.
     pub(super) record: Option<Box<Record>>,
-    /// A create is under way: whoever makes it clears away what it makes when the object is gone.
-    pub(super) posting: bool,
     /// A read of ours did not find it any more, of which the watch has not told.
     pub(super) gone: bool,
+    /// A create is under way: whoever makes it clears away what it makes when the object is gone.
+    pub(super) posting: bool,
     /// What the object left is being cleared away.
     pub(super) clearing: bool,
     /// This process has let the object go.
@@ -156,14 +158,18 @@ impl Memories {
         self.lock().len()
     }
 
-    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on.
-    pub(super) fn ended(&self, uid: &str, well: bool) {
-        if let Some(memory) = self.lock().get_mut(uid) {
-            let inputs = memory.deciding.take();
-            if well {
-                memory.decided = inputs;
-            }
+    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on. Gives
+    /// what the object has left if it went meanwhile, where a create came to no end, by a panic: nobody else clears that away.
+    pub(super) fn ended(&self, uid: &str, well: bool) -> Option<Leftover> {
+        let mut memories = self.lock();
+        let memory = memories.get_mut(uid)?;
+        let inputs = memory.deciding.take();
+        if well {
+            memory.decided = inputs;
         }
+        let was_posting = mem::take(&mut memory.posting);
+        let last = memory.written.clone().filter(|_| was_posting)?;
+        Leftover::of(last, memory, false)
     }
 
     /// The credentials that served an object last.
