@@ -234,6 +234,11 @@ async fn a_clean_up_deletes_no_callback_that_a_namesake_claims_meanwhile() {
         let held = [&object["status"]["callbackID"]];
         let is_right = verdict(&object).0 == "True" && rows.iter().map(|row| &row.id).eq(held);
         assert!(is_right, "{pause}: {rows:?}\n{}", world.story.whole());
+        // Nor was it ever Ready of one that was deleted before.
+        let history = world.server.history();
+        let mut told = history.iter().filter(|(.., it)| verdict(it).0 == "True");
+        let is_true = told.all(|(.., it)| it["status"]["callbackID"] == *held[0]);
+        assert!(is_true, "{pause}: {rows:?}\n{}", world.story.whole());
         world.kill().await;
     }
 }
