@@ -58,10 +58,11 @@ pub(super) async fn run(context: &Context, leftovers: &mut UnboundedReceiver<Lef
     let slots = &CleanUpSlots::new();
     futures::stream::poll_fn(|cx| leftovers.poll_recv(cx))
         .for_each_concurrent(None, |leftover| async move {
-            if !leftover.is_ours {
+            let room = slots.room(&leftover).filter(|_| leftover.is_ours);
+            let Some(_room) = room else {
                 report_unproven(context, &leftover.object, &leftover.unproven());
                 return leftover.forget(context);
-            }
+            };
             let mut unfinished = Unfinished(Some(leftover));
             if let Some(leftover) = &unfinished.0 {
                 tokio::select! {

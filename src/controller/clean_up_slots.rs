@@ -18,12 +18,18 @@ const BY_HEARSAY: usize = 50;
 /// How many of one namespace: by hearsay, and others.
 const OF_ONE_NAMESPACE: (usize, usize) = (20, 50);
 
+/// How many KiB of one namespace are kept by hearsay until they are cleared away: ten thousand of the usual ones. Of what was made here the
+/// quota allows no more than there is room for.
+const KEPT_BY_HEARSAY: usize = 64 * 1024;
+
 /// Where those wait that are too many.
 pub(super) struct CleanUpSlots {
     all: Arc<Semaphore>,
     by_hearsay: Arc<Semaphore>,
     /// By the namespace, and whether it is hearsay.
     of_namespaces: Mutex<WeakRegistry<(String, bool), Semaphore>>,
+    /// The room of each namespace for what is kept by hearsay.
+    rooms: Mutex<WeakRegistry<String, Semaphore>>,
 }
 
 /// Of one that is cleared away, until it is dropped.
@@ -38,7 +44,20 @@ impl CleanUpSlots {
             all: Arc::new(Semaphore::new(AT_ONCE)),
             by_hearsay: Arc::new(Semaphore::new(BY_HEARSAY)),
             of_namespaces: Mutex::default(),
+            rooms: Mutex::default(),
         }
+    }
+
+    /// Room for one to wait in; `None` where its namespace has too many. What was made here has it without that.
+    pub(super) fn room(&self, leftover: &Leftover) -> Option<CleanUpSlot> {
+        let mut permits = Vec::new();
+        if leftover.is_hearsay() {
+            let namespace = parse::object(&leftover.object).namespace;
+            let make = || Arc::new(Semaphore::new(KEPT_BY_HEARSAY));
+            let room = lock(&self.rooms).get_or_make(namespace, make);
+            permits.push(room.try_acquire_many_owned(kibibytes(leftover)).ok()?);
+        }
+        Some(CleanUpSlot { _permits: permits })
     }
 
     /// A slot among those of its namespace, which is enough to ask the API server.
@@ -61,6 +80,13 @@ impl CleanUpSlots {
             CleanUpSlot::of([all]).await
         }
     }
+}
+
+/// How much room it takes: what a tenant writes into an object, annotations as well, may be much.
+fn kibibytes(leftover: &Leftover) -> u32 {
+    let parts = (&*leftover.object, &leftover.status);
+    let bytes = serde_json::to_vec(&parts).map_or(0, |json| json.len());
+    u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX)
 }
 
 impl CleanUpSlot {
@@ -130,6 +156,24 @@ mod tests {
         assert!(take(&slots, &leftover("five", None)).is_none());
         drop(first);
         assert!(take(&slots, &leftover("five", None)).is_some());
+    }
+
+    #[test]
+    fn who_forges_ids_fills_the_room_of_one_namespace_and_none_of_what_was_made_here() {
+        const LARGE: usize = 256;
+        let slots = CleanUpSlots::new();
+        let room = |namespace, made| {
+            let mut leftover = leftover(namespace, Some(made));
+            leftover.status.request_id = Some("x".repeat((LARGE - 1) * 1024));
+            slots.room(&leftover)
+        };
+        for _ in 0..2 {
+            let most = KEPT_BY_HEARSAY / LARGE;
+            let forged = std::iter::from_fn(|| room("one", "another")).take(2 * most);
+            let forged: Vec<_> = forged.collect();
+            assert_eq!(forged.len(), most);
+            assert!(room("two", "another").is_some() && room("one", "id").is_some());
+        }
     }
 
     #[test]

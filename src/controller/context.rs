@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::deleted::DeletedIds;
 use super::leftover::Leftover;
-use super::memory::Memories;
+use super::memory::{Memories, ObjectMemory};
 use super::store::{KeptObject, ObjectStore};
 use super::triggers::Triggers;
 use super::worker_slots::WorkerSlots;
@@ -185,10 +185,8 @@ impl Context {
     ) -> Option<Arc<RecordingCallback>> {
         let mut all = self.stores.get().into_iter().flatten();
         let stored = all.find_map(|store| store.get(object))?;
-        let later = self.memories.with(&stored.uid, |memory| {
-            memory.forget_written(stored.version);
-            memory.written.clone()
-        });
+        let newer = |memory: &mut ObjectMemory| memory.newer_than(stored.version);
+        let later = self.memories.with(&stored.uid, newer);
         Some(later.unwrap_or_else(|| stored.unpack()))
     }
 

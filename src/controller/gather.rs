@@ -73,8 +73,10 @@ pub(super) fn gather_facts(
         let seen_by = memory.news.clone().map(|news| {
             let begun = earlier(now, news.begun.elapsed());
             facts.observed = news.observed.begun_at(begun);
-            facts.get_result = news.get_result;
-            facts.not_found = news.not_found;
+            if news.about.as_deref() == facts.status.callback_id.as_deref() {
+                facts.get_result = news.get_result;
+                facts.not_found = news.not_found;
+            }
             news.account
         });
         facts.baseline = memory.baseline(operation_log::last_write(&facts.status));

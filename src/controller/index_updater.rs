@@ -43,10 +43,11 @@ impl IndexUpdater {
             }
             watcher::Event::Delete(object) => {
                 self.keep_record(object);
-                self.clear_away(object, true);
+                self.clear_away(Arc::new(object.clone()), true);
                 self.forget(&parse::uid(object));
             }
-            watcher::Event::Init => {}
+            // A list that broke off counts as far as it came.
+            watcher::Event::Init => self.lose(&self.before.replaced()),
             watcher::Event::InitApply(object) => {
                 self.rewind_before(object);
                 self.index(object);
@@ -95,22 +96,25 @@ impl IndexUpdater {
     fn lose(&self, gone: &[Arc<KeptObject>]) {
         for object in gone.iter().filter(|_| self.is_only_operator) {
             // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
-            self.clear_away(&object.unpack(), false);
+            self.clear_away(object.unpack(), false);
         }
         for object in gone {
             self.forget(&object.uid);
         }
     }
 
-    /// What an object left behind that went without having been let go.
-    fn clear_away(&self, object: &RecordingCallback, was_seen_to_go: bool) {
-        let uid = parse::uid(object);
+    /// What an object left behind that went without having been let go. Of one that nobody saw go the watch may not have brought the last.
+    fn clear_away(&self, brought: Arc<RecordingCallback>, was_seen_to_go: bool) {
+        let (uid, version) = (parse::uid(&brought), parse::version(&brought));
         let leftover = self.context.memories.with(&uid, |memory| {
-            // Whoever posts clears away what it makes, and as this says.
+            let newer = memory.newer_than(version).filter(|_| !was_seen_to_go);
+            let object = newer.unwrap_or(brought);
             if memory.posting {
-                memory.written = Some(Arc::new(object.clone()));
+                // Whoever posts clears away what it makes, and as this says.
+                memory.written = Some(object);
+                return None;
             }
-            if memory.posting || memory.released {
+            if memory.released {
                 return None;
             }
             Leftover::of(object, memory, was_seen_to_go)

@@ -40,7 +40,7 @@ impl Leftover {
     /// what is served here: then it is still there when it is asked for. A record that this process has not written may have
     /// been made up by whoever may edit objects, to have work done here: it is told, no more.
     pub(super) fn of(
-        object: &RecordingCallback,
+        object: Arc<RecordingCallback>,
         memory: &ObjectMemory,
         was_seen_to_go: bool,
     ) -> Option<Self> {
@@ -51,8 +51,13 @@ impl Leftover {
         {
             status = unwritten.status.clone();
         }
+        let made = memory.made.as_deref().map(str::to_owned);
+        if !was_seen_to_go {
+            // A storage that went back does not have what was written of that.
+            status.callback_id = status.callback_id.or_else(|| made.clone());
+        }
         let has_posted = memory.posted.is_some();
-        let (found, known) = (parse::record(object), memory.record.as_deref());
+        let (found, known) = (parse::record(&object), memory.record.as_deref());
         // One that knows nothing of our own create was made up, and went with the object.
         let counts = |known: &&Record| {
             let posted = memory.posted.as_deref();
@@ -68,10 +73,10 @@ impl Leftover {
         let left = names_one || is_open;
         left.then(|| Self {
             is_ours: has_posted || (names_one && was_seen_to_go),
-            object: Arc::new(object.clone()),
+            object,
             status,
             record: record.filter(|_| has_posted),
-            made: memory.made.as_deref().map(str::to_owned),
+            made,
             account: memory.account.clone(),
         })
     }

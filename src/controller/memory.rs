@@ -7,6 +7,7 @@ pub(super) mod unwritten;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
+use super::leftover::Leftover;
 use super::reach::SweepReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -53,6 +55,8 @@ pub(super) struct ObjectMemory {
     pub(super) undone: Option<u64>,
     /// The newest record that this process has seen or written, where the object that is planned on does not have it: it may have lost it.
     pub(super) record: Option<Box<Record>>,
+    /// A read of ours did not find it any more, of which the watch has not told.
+    pub(super) gone: bool,
     /// A create is under way: whoever makes it clears away what it makes when the object is gone.
     pub(super) posting: bool,
     /// What the object left is being cleared away.
@@ -108,7 +112,7 @@ pub(super) struct ObjectMemory {
     pub(super) wrote: Option<Instant>,
     /// The newest update that was given up and may have happened.
     pub(super) lost_update: Option<Box<LostUpdateMemory>>,
-    /// The id of what this process's own create made.
+    /// The id of what this process's own create made, until that is left to another object.
     pub(super) made: Option<Box<str>>,
     /// Whether an earlier process may have sent a key that the status does not tell of: asked when the object is first seen.
     pub(super) key_in_doubt: Option<bool>,
@@ -162,14 +166,18 @@ impl Memories {
         self.lock().len()
     }
 
-    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on.
-    pub(super) fn ended(&self, uid: &str, well: bool) {
-        if let Some(memory) = self.lock().get_mut(uid) {
-            let inputs = memory.deciding.take();
-            if well {
-                memory.decided = inputs;
-            }
+    /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on. Gives
+    /// what the object has left if it went meanwhile, where a create came to no end, by a panic: nobody else clears that away.
+    pub(super) fn ended(&self, uid: &str, well: bool) -> Option<Leftover> {
+        let mut memories = self.lock();
+        let memory = memories.get_mut(uid)?;
+        let inputs = memory.deciding.take();
+        if well {
+            memory.decided = inputs;
         }
+        let was_posting = mem::take(&mut memory.posting);
+        let last = memory.written.clone().filter(|_| was_posting)?;
+        Leftover::of(last, memory, false)
     }
 
     /// The credentials that served an object last.
@@ -389,9 +397,11 @@ pub(super) struct Sighting {
     pub(super) observed: Observed,
     /// When that list was begun: in what time at the cloud that was may be known better by now.
     pub(super) begun: Instant,
-    /// What a GET said.
+    /// The id that this is told of, where one was asked for or changed: another that is recorded since is not what was meant.
+    pub(super) about: Option<Box<str>>,
+    /// What a GET of that said.
     pub(super) get_result: GetResult,
-    /// A change that was answered as if the callback were gone.
+    /// A change of it that was answered as if the callback were gone.
     pub(super) not_found: Option<Failure>,
 }
 

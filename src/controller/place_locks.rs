@@ -1,4 +1,4 @@
-//! One create, adoption or clean-up delete per place at a time, within this process. Another process is kept out by the record, not by
+//! One create, claim, adoption or clean-up delete per place at a time, within this process. Another process is kept out by the record, not by
 //! this.
 
 use std::sync::{Arc, Mutex};

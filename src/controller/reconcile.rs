@@ -44,6 +44,9 @@ pub(super) enum ReconcileError {
     Panic(String),
 }
 
+/// When an object is asked for again that was gone before the watch told that, which it may tell minutes later.
+const PAUSE_WHILE_GONE: Duration = Duration::from_secs(30);
+
 /// Reconciles an object; a panic stays within it. Gives when to come back.
 pub(super) async fn reconcile(
     object: Arc<KeptObject>,
@@ -53,7 +56,10 @@ pub(super) async fn reconcile(
     let slot = WorkerSlot::take(&context.workers, object.namespace()).await;
     let began = Instant::now();
     let result = catch_panic(Box::pin(plan_rounds(&context, &object, slot))).await;
-    context.memories.ended(&object.uid, result.is_ok());
+    let left = context.memories.ended(&object.uid, result.is_ok());
+    if let Some(left) = left.filter(|_| !context.index.has(&object.uid)) {
+        context.clear_away(left);
+    }
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,
         Err(ReconcileError::Cluster(_)) => ReconcileResult::Error,
@@ -132,6 +138,9 @@ async fn plan_rounds(
         };
         let inputs = context.accounts.inputs(&newest);
         let mut reconciliation = Reconciliation::new(context, newest, slot);
+        if reconciliation.is_gone_still().await? {
+            return Ok(RoundEnd::After(PAUSE_WHILE_GONE));
+        }
         reconciliation.compare(inputs);
         reconciliation.facts.queued = queued;
         let (noticed, begun) = (reconciliation.pending_news(), Instant::now());
@@ -152,6 +161,12 @@ async fn plan_rounds(
 }
 
 impl Reconciliation<'_> {
+    /// Whether a read did not find the object, and does not now. The same would be planned for it again and again, and paid for.
+    async fn is_gone_still(&self) -> Result<bool, ClusterError> {
+        let was_gone = self.memory(|memory| memory.gone);
+        Ok(was_gone && self.read_afresh().await?.is_none())
+    }
+
     /// Compares what the object's Secrets say with what was last decided on. Whoever noticed a difference only woke us: it is there
     /// until a reconcile has ended well with it.
     pub(super) fn compare(&mut self, inputs: Option<Inputs>) {

@@ -245,8 +245,8 @@ impl<'a> Reconciliation<'a> {
         Ok(Err(ObjectChanged))
     }
 
-    /// Says once per wait that the object waits for its turn. `Err` when the object is not as it was planned on: what was read instead must
-    /// not pass for that.
+    /// Says once per wait that the object waits for its turn to make a call that was taken from its allowance. `Err` when the object is not
+    /// as it was planned on: what was read instead must not pass for that.
     pub(super) async fn report_wait(
         &mut self,
         wait: Duration,
@@ -264,7 +264,11 @@ impl<'a> Reconciliation<'a> {
         self.facts.queued = true;
         if !is_reported {
             let status = waiting::while_queued(&self.facts, self.after(wait));
-            if !self.write(status).await? {
+            let written = self.write(status).await;
+            if !matches!(written, Ok(true)) {
+                self.give_back();
+            }
+            if !written? {
                 return Ok(Err(ObjectChanged));
             }
         }

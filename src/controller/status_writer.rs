@@ -326,17 +326,19 @@ impl Reconciliation<'_> {
 
     /// Reads the object afresh, so that the next plan is made on what it is now.
     pub(super) async fn refresh(&mut self) -> Result<(), ClusterError> {
-        let meta = &self.facts.object;
-        if let Some(object) = self
-            .context
-            .objects
-            .get(&meta.namespace, &meta.name)
-            .await?
-            && parse::uid(&object) == meta.uid
-        {
+        if let Some(object) = self.read_afresh().await? {
             self.remember(object);
         }
         Ok(())
+    }
+
+    /// The object as the API server has it. Of one that is gone the watch will tell; until then that is remembered.
+    pub(super) async fn read_afresh(&self) -> Result<Option<RecordingCallback>, ClusterError> {
+        let (meta, objects) = (&self.facts.object, &self.context.objects);
+        let found = objects.get(&meta.namespace, &meta.name).await?;
+        let found = found.filter(|object| parse::uid(object) == meta.uid);
+        self.memory(|memory| memory.gone = found.is_none());
+        Ok(found)
     }
 
     /// A write was refused since the object is not as it was planned on: reads it afresh. One that is just as it was says that the
@@ -347,11 +349,8 @@ impl Reconciliation<'_> {
         error: ClusterError,
     ) -> Result<(), ClusterError> {
         self.slot.let_others_go().await;
-        let meta = &self.facts.object;
-        let objects = &self.context.objects;
-        let found = objects.get(&meta.namespace, &meta.name).await?;
-        let Some(object) = found.filter(|object| parse::uid(object) == meta.uid) else {
-            return Ok(()); // it is gone: the watch will tell
+        let Some(object) = self.read_afresh().await? else {
+            return Ok(());
         };
         let is_as_it_was = ObjectVersion::of(&object).resource_version == version.resource_version;
         self.remember(object);

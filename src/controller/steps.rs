@@ -128,10 +128,17 @@ impl Reconciliation<'_> {
 
     /// Records a row that is ours.
     async fn record_claim(&mut self, row: Row) -> Result<RoundEnd, ClusterError> {
-        let (Ok(desired), Some(record)) = (self.facts.desired.clone(), self.facts.record.clone())
+        let (Some((account, desired)), Some(record)) =
+            (self.account_and_spec(), self.facts.record.clone())
         else {
             return Ok(RoundEnd::Again);
         };
+        let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
+            return Ok(RoundEnd::Again);
+        };
+        if self.is_deleted(account.target(), &row.id) {
+            return Ok(RoundEnd::Again);
+        }
         let status = outcome::after_claim(&self.facts, &desired, &record, &row);
         let is_made = !self.facts.is_recorded(&row);
         // Another process may have closed the record since it was read; then the row is not known to be ours.
@@ -149,7 +156,8 @@ impl Reconciliation<'_> {
         let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
-        if self.is_taken(account.target(), &desired.place, &row.id) {
+        let target = account.target();
+        if self.is_taken(target, &desired.place, &row.id) || self.is_deleted(target, &row.id) {
             return Ok(RoundEnd::Again);
         }
         if !self.facts.object.finalizer {
@@ -181,7 +189,9 @@ impl Reconciliation<'_> {
         if held.as_deref() != Some(id) {
             return Ok(RoundEnd::After(SOON)); // the watch is behind
         }
-        self.write(release::after_disown(&self.facts)).await?;
+        if self.write(release::after_disown(&self.facts)).await? {
+            self.memory(|memory| memory.made = None);
+        }
         Ok(RoundEnd::Again)
     }
 
@@ -190,6 +200,12 @@ impl Reconciliation<'_> {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
         index.owner_elsewhere(uid, place, target).is_some()
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
+    }
+
+    /// Whether a clean-up deleted the callback while the place was waited for.
+    fn is_deleted(&self, target: &Target, id: &str) -> bool {
+        let deleted = self.context.deleted.among(target, std::iter::once(id));
+        !deleted.is_empty()
     }
 
     /// The recorded row was seen, by a look that began after our last write.

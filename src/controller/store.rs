@@ -135,7 +135,11 @@ impl ObjectStore {
                 None
             }
             watcher::Event::Init => {
-                self.lock().listing = HashSet::new();
+                // What a list has shown that broke off was brought: else nobody would notice that the next one lacks it.
+                let mut kept = self.lock();
+                for shown in std::mem::take(&mut kept.listing) {
+                    kept.known.replace(shown);
+                }
                 None
             }
             watcher::Event::InitDone => {
@@ -166,6 +170,17 @@ impl ObjectStore {
             .iter()
             .map(|ByName(kept)| Arc::clone(kept))
             .collect()
+    }
+
+    /// Those of which the list under way shows that another has the name.
+    pub(super) fn replaced(&self) -> Vec<Arc<KeptObject>> {
+        let kept = self.lock();
+        let listed = kept.listing.iter().map(|ByName(listed)| listed);
+        let former = listed.filter_map(|listed| {
+            let ByName(known) = kept.known.get(&*listed.name)?;
+            (known.uid != listed.uid).then(|| Arc::clone(known))
+        });
+        former.collect()
     }
 
     /// Those that the list under way does not show.

@@ -250,7 +250,7 @@ fn compare_rows(
             || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
         {
             let observed = Observed::seen(begun, rows.to_vec(), false);
-            let seen = sighting(account, inventory, observed, GetResult::Unasked);
+            let seen = sighting(account, inventory, observed, None);
             hand_over(context, kept, seen);
         } else {
             // What an earlier sweep showed, if it still waits for a decision, is over.
@@ -278,18 +278,19 @@ fn id(object: &RecordingCallback) -> Option<&str> {
     object.status.as_ref()?.callback_id.as_deref()
 }
 
-/// What the list of an account showed of an object.
+/// What the list of an account showed of an object, and the id that a GET said to be gone.
 fn sighting(
     account: &SharedAccount,
     inventory: &Inventory,
     observed: Observed,
-    get_result: GetResult,
+    gone: Option<&str>,
 ) -> Sighting {
     Sighting {
         account: account.identity_account().key().clone(),
         observed,
         begun: inventory.begun,
-        get_result,
+        about: gone.map(Into::into),
+        get_result: gone.map_or(GetResult::Unasked, |_| GetResult::Gone),
         not_found: None,
     }
 }

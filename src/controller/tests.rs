@@ -64,5 +64,6 @@ mod unaskable;
 mod uninstalled;
 mod unkept;
 mod unrecorded;
+mod unseen;
 mod unwritten;
 mod world;

@@ -183,9 +183,8 @@ impl Reconciliation<'_> {
                 return Ok(None);
             }
         }
-        let objects = &self.context.objects;
-        let read = objects.get(&meta.namespace, &meta.name).await;
-        if read.is_err() {
+        let read = self.read_afresh().await;
+        if !matches!(read, Ok(Some(_))) {
             self.give_back();
         }
         let Some(object) = read? else {
@@ -217,6 +216,7 @@ impl Reconciliation<'_> {
                 account: account.identity_account().key().clone(),
                 observed: Observed::Unasked,
                 begun: Instant::now(),
+                about: Some(id.into()),
                 get_result: GetResult::Gone,
                 not_found: Some(failure),
             };

@@ -9,12 +9,21 @@ use crate::plan::facts::record::Record;
 
 impl ObjectMemory {
     /// A watch has brought this version.
-    pub(in crate::controller) fn forget_written(&mut self, brought: u64) {
+    fn forget_written(&mut self, brought: u64) {
         self.undone.take_if(|undone| *undone != brought);
         if self.undone.is_none() {
             self.written
                 .take_if(|written| parse::version(written) <= brought);
         }
+    }
+
+    /// What a read or write of ours returned that is newer than the version that a watch brought last.
+    pub(in crate::controller) fn newer_than(
+        &mut self,
+        brought: u64,
+    ) -> Option<Arc<RecordingCallback>> {
+        self.forget_written(brought);
+        self.written.clone()
     }
 
     /// A read or write of ours returned this object, and `brought` is what the watch had brought before it began.

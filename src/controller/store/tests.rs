@@ -46,9 +46,13 @@ fn who_is_woken_by_a_list_under_way_works_on_what_it_shows() {
     assert_eq!(version(&store, "push"), Some(2));
     assert!(wakes(watcher::Event::InitApply(object("new", 3))));
     assert_eq!(version(&store, "new"), Some(3));
-    // That list broke off; the next one lacks an object.
+    // That list broke off, and what it has shown is known: the next one tells nothing new of one, and lacks the other.
     assert!(!wakes(watcher::Event::Init));
-    assert!(wakes(watcher::Event::InitApply(object("new", 3))));
+    assert_eq!(version(&store, "new"), Some(3));
+    assert!(!wakes(watcher::Event::InitApply(object("new", 3))));
+    let unlisted = store.unlisted();
+    assert_eq!(*unlisted[0].name, *"media/push");
+    assert_eq!((unlisted.len(), unlisted[0].version), (1, 2));
     assert!(!wakes(watcher::Event::InitDone));
     assert_eq!(
         (version(&store, "push"), version(&store, "new")),

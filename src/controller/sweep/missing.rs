@@ -133,7 +133,7 @@ async fn confirm_gone(
                 .deleted
                 .without_deleted(account.target(), rows.to_vec());
             let observed = Observed::seen(begun, rows, true);
-            let seen = sighting(account, &inventory, observed, GetResult::Gone);
+            let seen = sighting(account, &inventory, observed, id(&object));
             hand_over(context, &kept, seen);
         }
     }
@@ -154,7 +154,9 @@ async fn find_gone(
     let mut gone = ServedObjects::new();
     for kept in missing {
         let object = kept.unpack();
-        let Some(id) = id(&object) else { continue };
+        // Whoever has another since was looked for meanwhile.
+        let id = id(&object).filter(|id| context.index.is_held(id));
+        let Some(id) = id else { continue };
         let has_failed_before = memories.with(&kept.uid, |memory| {
             memory.asked_for = Some(Box::new(Instant::now()));
             memory.failed_sweeps > 0

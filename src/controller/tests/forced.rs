@@ -224,3 +224,72 @@ async fn what_is_taken_away_before_the_write_of_its_outcome_is_answered_is_clear
         world.kill().await;
     }
 }
+
+/// The answers to two creates are lost: that of an object which is taken away by force, which came to nothing, and that of its namesake,
+/// which did. Either may have made the callback, and each looks for its own, at any time: whoever takes it first, the namesake ends with
+/// one that is there.
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_deletes_no_callback_that_a_namesake_claims_meanwhile() {
+    for pause in 0..20 {
+        let (script, mut world) = Script::with_world();
+        let cloud = world.cloud();
+        cloud.settings(|settings| settings.uniqueness = false);
+        world.start();
+        let mut posts = 0;
+        script.cloud(move |call| {
+            posts += usize::from(call.method == Method::POST);
+            let mut fate = CloudCallFate::default();
+            match call.method {
+                Method::POST if posts <= 2 => {
+                    fate.carried_out = posts == 2;
+                    fate.answer = TroubledAnswer::Broken;
+                }
+                Method::DELETE => fate.before = Duration::from_secs(5),
+                _ => {}
+            }
+            fate
+        });
+        world.apply("push", &spec("push"));
+        let is_posted = |world: &ControllerWorld| world.count(&Method::POST) == 1;
+        assert!(world.until(HALF_AN_HOUR, is_posted).await);
+        world.take_away(&key("push"));
+        world.pass(Duration::from_millis(500 * pause)).await;
+        world.apply("push", &spec("push"));
+        world.pass(Duration::from_mins(3)).await;
+        let (rows, object) = (world.rows(&domain("push")), world.object("push").unwrap());
+        let held = [&object["status"]["callbackID"]];
+        let is_right = verdict(&object).0 == "True" && rows.iter().map(|row| &row.id).eq(held);
+        assert!(is_right, "{pause}: {rows:?}\n{}", world.story.whole());
+        // Nor was it ever Ready of one that was deleted before.
+        let history = world.server.history();
+        let mut told = history.iter().filter(|(.., it)| verdict(it).0 == "True");
+        let is_true = told.all(|(.., it)| it["status"]["callbackID"] == *held[0]);
+        assert!(is_true, "{pause}: {rows:?}\n{}", world.story.whole());
+        world.kill().await;
+    }
+}
+
+/// The reconcile that makes the callback ends by a panic, and the object is taken away by force before or after that.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_away_around_a_panic_in_its_create_is_cleared_away() {
+    for seconds in [5, 15] {
+        let (script, mut world) = Script::with_world();
+        world.start();
+        script.cloud(|call| {
+            let mut fate = CloudCallFate::default();
+            if call.method == Method::POST {
+                fate.after = Duration::from_secs(10);
+                fate.answer = TroubledAnswer::Edited(Arc::new(|_| panic!("a mistake")));
+            }
+            fate
+        });
+        world.apply("push", &spec("push"));
+        world.pass(Duration::from_secs(seconds)).await;
+        assert_eq!(world.rows(&domain("push")).len(), 1);
+        world.take_away(&key("push"));
+        world.pass(Duration::from_mins(2)).await;
+        let is_cleared = world.rows(&domain("push")).is_empty();
+        assert!(is_cleared, "{seconds}\n{}", world.story.whole());
+        world.kill().await;
+    }
+}

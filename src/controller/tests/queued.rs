@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::object::{key, spec, verdict};
 use super::script::{Script, becomes};
 use super::server::WatchDelivery;
-use super::trouble::{CloudCallFate, TroubledAnswer, reply};
+use super::trouble::{CallFate, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::ControllerWorld;
 
 const CROWD: usize = 60;
@@ -127,4 +127,31 @@ async fn what_failed_after_a_wait_for_the_quota_waits_for_its_backoff() {
     world.pass(Duration::from_mins(5)).await;
     becomes(&world, "False", "AccountProblem", Duration::ZERO).await;
     assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
+}
+
+/// One that waits behind many is another each time that this is to be told: no call is made, so none of those that it may cause is used up.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_not_made_since_the_object_changed_is_not_used_up() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| config.requests_per_minute = 6);
+    world.start();
+    for number in 0..CROWD {
+        world.apply(&name(number), &spec(&name(number)));
+    }
+    world.pass(Duration::from_secs(5)).await;
+    let (server, mut edits) = (world.server.clone(), 0);
+    script.server(move |call| {
+        if call.verb == Verb::PatchStatus && call.name == "push" {
+            edits += 1;
+            server.edit(&key("push"), |object| {
+                object["metadata"]["annotations"]["edits"] = json!(edits.to_string());
+            });
+        }
+        CallFate::Served
+    });
+    world.apply("push", &spec("push"));
+    world.pass(Duration::from_mins(1)).await;
+    script.ends();
+    becomes(&world, "False", "RateLimited", Duration::from_secs(5)).await;
+    world.kill().await;
 }

@@ -1,5 +1,5 @@
-//! All watches have to begin anew, with a list in pages, and objects change while that is under way: each change is acted on soon, long
-//! before watches are compared with lists.
+//! All watches have to begin anew, with a list in pages, and objects change, come and go while that is under way: each change is acted on
+//! soon, long before watches are compared with lists.
 //!
 //! `RELISTS_SHARE` says of how many courses one is tried, 1 is all, beside `TEST_EXTENT`.
 
@@ -14,15 +14,15 @@ use super::world::ControllerWorld;
 use crate::fuzz::{extent, print_extent};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-/// One more, which comes while they are listed.
+/// One more, which comes while they are listed, in the middle of them.
 const NEW: &str = "bb";
 /// How long a page of one object takes.
 const PAGE: Duration = Duration::from_secs(2);
 /// The list, after a pause; what of it was broken off; and the settle time.
 const SOON: Duration = Duration::from_secs(90);
 const OTHER: &str = "https://hooks.example.com/other";
-const FEW: usize = 13;
-const USUAL: usize = 3;
+const FEW: usize = 46;
+const USUAL: usize = 11;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListedChange {
@@ -45,8 +45,29 @@ const CHANGES: [ListedChange; 6] = [
     ListedChange::Nothing,
 ];
 
-/// How the list that is under way ends: well, or at its page of that number.
-const ENDS: [Option<(usize, u16)>; 4] = [None, Some((1, 410)), Some((2, 500)), Some((3, 410))];
+/// What becomes of the one that is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NewObject {
+    /// It comes when the others change.
+    Comes,
+    /// It comes when the list begins, and goes by force when the others change.
+    Goes,
+    /// Then another one gets its name.
+    GoesAndComes,
+}
+
+const NEW_OBJECTS: [NewObject; 3] = [NewObject::Comes, NewObject::Goes, NewObject::GoesAndComes];
+/// So much later, when the list is whole.
+const COMES_AGAIN: Duration = Duration::from_secs(40);
+
+/// How the list that is under way ends: well, or at its page of that number. The new one is on the third.
+const ENDS: [Option<(usize, u16)>; 5] = [
+    None,
+    Some((1, 410)),
+    Some((2, 500)),
+    Some((4, 500)),
+    Some((4, 410)),
+];
 
 impl ListedChange {
     fn happen(self, world: &ControllerWorld, name: &str) {
@@ -92,7 +113,7 @@ impl ListedChange {
 }
 
 /// The list begins, and at this moment of it every object changes, each in another way.
-async fn lived(first: usize, moment: Duration, end: Option<(usize, u16)>) {
+async fn lived(first: usize, moment: Duration, end: Option<(usize, u16)>, new: NewObject) {
     let change_of = |number: usize| CHANGES[(first + number) % CHANGES.len()];
     let (script, mut world) = Script::with_world();
     world.start();
@@ -115,22 +136,38 @@ async fn lived(first: usize, moment: Duration, end: Option<(usize, u16)>) {
     world.server.set_page(1);
     world.story.log("all watches are too old");
     world.server.expire();
+    if new != NewObject::Comes {
+        world.apply(NEW, &spec(NEW));
+    }
     world.pass(moment).await;
     for (number, name) in NAMES.into_iter().enumerate() {
         change_of(number).happen(&world, name);
     }
-    world.apply(NEW, &spec(NEW));
+    if new == NewObject::Comes {
+        world.apply(NEW, &spec(NEW));
+    } else {
+        world.take_away(&key(NEW));
+    }
+    if new == NewObject::GoesAndComes {
+        world.pass(COMES_AGAIN).await;
+        world.apply(NEW, &spec(NEW));
+    }
+    let end_of_new = if new == NewObject::Goes {
+        ListedChange::Deleted
+    } else {
+        ListedChange::Nothing
+    };
     let all_done = |world: &ControllerWorld| {
         let mut names = NAMES.into_iter().enumerate();
         names.all(|(number, name)| change_of(number).is_done(world, name))
-            && ListedChange::Nothing.is_done(world, NEW)
+            && end_of_new.is_done(world, NEW)
     };
     let is_done = world.until(SOON, all_done).await;
     world.pass(Duration::from_mins(1)).await;
     let changes: Vec<_> = (0..NAMES.len()).map(change_of).collect();
     assert!(
         is_done && all_done(&world),
-        "{changes:?} after {moment:?}, {end:?}\n{}",
+        "{changes:?} after {moment:?}, {end:?}, {new:?}\n{}",
         world.story.whole()
     );
     world.kill().await;
@@ -145,10 +182,11 @@ async fn whatever_changes_while_a_list_is_under_way_is_acted_on_soon() {
         let firsts = 0..CHANGES.len();
         firsts.flat_map(move |first| ENDS.map(|end| (first, second, end)))
     });
-    for (first, second, end) in courses.step_by(share) {
+    let courses = courses.flat_map(|course| NEW_OBJECTS.map(|new| (course, new)));
+    for ((first, second, end), new) in courses.step_by(share) {
         count += 1;
         let moment = Duration::from_millis(second * 1_000 + 500);
-        Box::pin(lived(first, moment, end)).await;
+        Box::pin(lived(first, moment, end, new)).await;
     }
     print_extent(&format!("{count} lists under way"));
 }
