@@ -7,7 +7,6 @@ pub(super) mod unwritten;
 pub(super) mod versions;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
@@ -175,7 +174,7 @@ impl Memories {
         if well {
             memory.decided = inputs;
         }
-        let was_posting = mem::take(&mut memory.posting);
+        let was_posting = std::mem::take(&mut memory.posting);
         let last = memory.written.clone().filter(|_| was_posting)?;
         Leftover::of(last, memory, false)
     }
