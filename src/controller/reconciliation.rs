@@ -276,7 +276,18 @@ impl<'a> Reconciliation<'a> {
         Some((self.account.clone()?, self.facts.desired.clone().ok()?))
     }
 
-    /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
+    /// Waits until no other object of this process claims this place, through whatever address, and holds the others back.
+    pub(super) async fn lock_claim(
+        &mut self,
+        account: &SharedAccount,
+        place: &Place,
+    ) -> Result<OwnedMutexGuard<()>, ObjectChanged> {
+        let context = self.context;
+        self.wait(context.places.lock_claim(account.target(), place))
+            .await
+    }
+
+    /// Waits until no other object of this process creates or adopts at this place through this address, and holds the others back.
     pub(super) async fn lock_place(
         &mut self,
         account: &SharedAccount,
