@@ -63,13 +63,17 @@ impl Reconciliation<'_> {
         let Some((token, creating)) = self.create_token(&account).await? else {
             return Ok(RoundEnd::Again);
         };
-        let claim = self.lock_claim(&account, &desired.place).await;
-        let claim = claim.ok().filter(|_| self.may_create(&account, &desired));
-        let Some(claim) = claim else {
-            drop(creating);
+        let (places, target) = (&self.context.places, account.target());
+        let Some(claim) = places.try_claim(target, &desired.place) else {
+            drop((token, creating)); // both would keep others waiting
             self.give_back();
+            let _ = self.claim(&account, &desired.place).await;
             return Ok(RoundEnd::Again);
         };
+        if !self.may_create(&account, &desired) {
+            self.give_back();
+            return Ok(RoundEnd::Again);
+        }
         Box::pin(self.create_now(account, &desired, token, creating, claim)).await
     }
 

@@ -23,24 +23,26 @@ impl PlaceLocks {
     /// Waits until no other of these is under way at this place through this address, and holds the others back. It lasts as long as whoever
     /// answers there likes.
     pub(super) async fn lock(&self, target: &Target, place: &Place) -> OwnedMutexGuard<()> {
-        self.lock_key(target, Some(target.endpoint.clone()), place)
-            .await
-    }
-
-    /// Waits until nobody else finds out that the place is free and writes that down, through whatever address. It waits for no cloud.
-    pub(super) async fn lock_claim(&self, target: &Target, place: &Place) -> OwnedMutexGuard<()> {
-        self.lock_key(target, None, place).await
-    }
-
-    async fn lock_key(
-        &self,
-        target: &Target,
-        endpoint: Option<String>,
-        place: &Place,
-    ) -> OwnedMutexGuard<()> {
-        let key = (target.project_id.clone(), endpoint, place.clone());
-        let lock = lock(&self.0).get_or_make(key, Arc::default);
+        let lock = self.lock_of(target, Some(target.endpoint.clone()), place);
         lock.lock_owned().await
+    }
+
+    /// The right to find the place free and write that down, unless somebody else does just now, through whatever address. Whoever holds it
+    /// waits for no cloud.
+    pub(super) fn try_claim(&self, target: &Target, place: &Place) -> Option<OwnedMutexGuard<()>> {
+        let lock = self.lock_of(target, None, place);
+        lock.try_lock_owned().ok()
+    }
+
+    /// Waits until nobody does.
+    pub(super) async fn until_unclaimed(&self, target: &Target, place: &Place) {
+        let lock = self.lock_of(target, None, place);
+        drop(lock.lock_owned().await);
+    }
+
+    fn lock_of(&self, target: &Target, endpoint: Option<String>, place: &Place) -> Arc<Lock> {
+        let key = (target.project_id.clone(), endpoint, place.clone());
+        lock(&self.0).get_or_make(key, Arc::default)
     }
 
     /// How many places are kept.
@@ -85,17 +87,12 @@ mod tests {
         let _held = locks.lock(&home, &place).await;
         assert!(timeout(soon, locks.lock(&spelled, &place)).await.is_err());
         assert!(timeout(soon, locks.lock(&other, &place)).await.is_ok());
-        let claim = locks.lock_claim(&home, &place).await;
-        assert!(
-            timeout(soon, locks.lock_claim(&other, &place))
-                .await
-                .is_err()
-        );
+        let claim = locks.try_claim(&home, &place);
+        assert!(claim.is_some() && locks.try_claim(&other, &place).is_none());
+        let unclaimed = timeout(soon, locks.until_unclaimed(&other, &place));
+        assert!(unclaimed.await.is_err());
         drop(claim);
-        assert!(
-            timeout(soon, locks.lock_claim(&other, &place))
-                .await
-                .is_ok()
-        );
+        let unclaimed = timeout(soon, locks.until_unclaimed(&other, &place));
+        assert!(unclaimed.await.is_ok() && locks.try_claim(&other, &place).is_some());
     }
 }

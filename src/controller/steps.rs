@@ -128,7 +128,7 @@ impl Reconciliation<'_> {
         let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
-        let Ok(_claim) = self.lock_claim(&account, &desired.place).await else {
+        let Some(_claim) = self.claim(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
         if self.is_taken(account.target(), &desired.place, &row.id) {
