@@ -75,15 +75,12 @@ impl Candidate {
 }
 
 /// The owner: of those that take part, who stands first.
-pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
-    first_of(&candidates.iter().collect::<Vec<_>>())
-}
-
-fn first_of<'a>(candidates: &[&'a Candidate]) -> Option<&'a Candidate> {
-    let standing = |candidate: &&Candidate| candidate.standing();
-    let taking_part = candidates.iter().copied();
-    let taking_part = taking_part.filter(|it| it.standing().is_some());
-    taking_part.min_by_key(standing)
+pub fn find_owner<'a>(
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+) -> Option<&'a Candidate> {
+    let candidates = candidates.into_iter();
+    let taking_part = candidates.filter(|it| it.standing().is_some());
+    taking_part.min_by_key(|it| it.standing())
 }
 
 /// What one who wants a place knows of what lies there.
@@ -135,15 +132,14 @@ pub fn find_owner_over_addresses<'a>(
     settle_time: Duration,
 ) -> Option<&'a Candidate> {
     let is_own = |it: &Candidate| own.is_some_and(|own| own.uid == it.uid);
-    let both: Vec<&Candidate> = own.into_iter().chain(here).collect();
-    let first = first_of(&both).filter(|first| !is_own(first));
+    let both = own.into_iter().chain(here);
+    let first = find_owner(both).filter(|first| !is_own(first));
     let keeps_its_own = own.is_some_and(|own| own.holds && (own.deleting || !is_gone));
     if first.is_some() || keeps_its_own {
         return first;
     }
     let afar = afar.iter().filter(|it| it.counts(settle_time));
-    let afar: Vec<&Candidate> = afar.map(|it| &it.candidate).collect();
-    let first = first_of(&afar)?;
+    let first = find_owner(afar.map(|it| &it.candidate))?;
     let own = own.map(|own| Candidate {
         holds: false,
         ..own.clone()
