@@ -303,10 +303,10 @@ impl AccountRegistry {
         SharedAccount::new(login, client, bucket, barrier, room, domains)
     }
 
-    /// A write of ours at this place was handed over: what any account of the project has seen of it is void.
+    /// A write of ours at this place was handed over: what any account of the project has seen of it is void, through whatever address.
     pub(super) fn void_place(&self, target: &Target, place: &Place) {
         for account in lock(&self.accounts).all() {
-            if account.target().same_project(target) {
+            if account.target().project_id == target.project_id {
                 account.looks().void_place(place);
             }
         }

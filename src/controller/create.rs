@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout};
 
 use super::account::SharedAccount;
@@ -62,11 +63,18 @@ impl Reconciliation<'_> {
         let Some((token, creating)) = self.create_token(&account).await? else {
             return Ok(RoundEnd::Again);
         };
+        let (places, target) = (&self.context.places, account.target());
+        let Some(claim) = places.try_claim(target, &desired.place) else {
+            drop((token, creating)); // both would keep others waiting
+            self.give_back();
+            let _ = self.claim(&account, &desired.place).await;
+            return Ok(RoundEnd::Again);
+        };
         if !self.may_create(&account, &desired) {
             self.give_back();
             return Ok(RoundEnd::Again);
         }
-        Box::pin(self.create_now(account, &desired, token, creating)).await
+        Box::pin(self.create_now(account, &desired, token, creating, claim)).await
     }
 
     /// Writes ahead, POSTs and records what came of it: the right to that is there. On the heap while it lasts, since thousands wait for it.
@@ -76,12 +84,14 @@ impl Reconciliation<'_> {
         desired: &Desired,
         token: Token,
         creating: CreateInFlight,
+        claim: OwnedMutexGuard<()>,
     ) -> Result<RoundEnd, ClusterError> {
         let planned = self.planned_now(&account);
         let ahead = self.write_ahead(&account, desired, planned, creating);
         let Some((record, attempt, written, creating)) = Box::pin(ahead).await? else {
             return Ok(RoundEnd::Again);
         };
+        drop(claim); // by now others see the record
         let permit = CreatePermit::new(written, token, self.deadline(&account, planned));
         let posted = Box::pin(self.post(&account, desired, &record, permit, creating));
         let reply = posted.await;
@@ -186,10 +196,12 @@ impl Reconciliation<'_> {
         let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -FRESH));
         let uid = &self.facts.object.uid;
-        let other_owner = self
-            .context
-            .index
-            .owner_elsewhere(uid, &desired.place, account.target());
+        let other_owner = self.context.index.owner_elsewhere(
+            uid,
+            &desired.place,
+            account.target(),
+            self.facts.sight(),
+        );
         fresh && other_owner.is_none() && self.context.leadership.fresh()
     }
 

@@ -1,5 +1,6 @@
 //! Ids that this process deleted, or found to be gone, a short while ago. A list may lag and still show them: they count as absent for
-//! every object of the project, or an object that replaces another would take the dead row over. Kept in memory only.
+//! every object that calls the project through the same address, or an object that replaces another would take the dead row over. Whoever
+//! answers at another address says nothing of what lies behind this one. Kept in memory only.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -62,7 +63,7 @@ impl<K: Ord + Copy> LatelyNoted<K> {
 }
 
 impl DeletedIds {
-    /// An id of this project was deleted, or is known to be gone.
+    /// An id of this project was deleted through this address, or is known to be gone there.
     pub(super) fn add(&self, target: &Target, id: &str) {
         let key = self.key(target, id);
         self.lately().note(key, Instant::now());
@@ -93,12 +94,14 @@ impl DeletedIds {
         lately
     }
 
-    /// Stands for an id of a project.
+    /// Stands for an id of a project at an address.
     fn key(&self, target: &Target, id: &str) -> u64 {
         let Target {
-            region, project_id, ..
+            endpoint,
+            project_id,
+            ..
         } = target;
-        self.standing.hash_one((region, project_id, id))
+        self.standing.hash_one((endpoint, project_id, id))
     }
 }
 
@@ -138,6 +141,16 @@ mod tests {
         let among = |project: &Target| deleted.among(project, ["id", "other"].into_iter());
         assert_eq!(among(&project("one")), BTreeSet::from(["id".to_owned()]));
         assert!(among(&project("two")).is_empty());
+        let spelled = Target {
+            region: "cn-north4".to_owned(),
+            ..project("one")
+        };
+        assert_eq!(among(&spelled).len(), 1, "a region is a word");
+        let elsewhere = Target {
+            endpoint: "https://live.other.myhuaweicloud.com".to_owned(),
+            ..project("one")
+        };
+        assert!(among(&elsewhere).is_empty());
         advance(COUNTS_FOR).await;
         assert!(among(&project("one")).is_empty());
     }

@@ -135,10 +135,12 @@ impl Reconciliation<'_> {
             return;
         };
         let place = parse::place(&self.object.spec);
-        self.facts.other_owner =
-            self.context
-                .index
-                .owner_elsewhere(&self.facts.object.uid, &place, target);
+        self.facts.other_owner = self.context.index.owner_elsewhere(
+            &self.facts.object.uid,
+            &place,
+            target,
+            self.facts.sight(),
+        );
     }
 
     pub(super) async fn look_at_place(
@@ -274,6 +276,7 @@ impl Reconciliation<'_> {
             (self.has_looked, self.rechecked) = (false, None);
         }
         self.facts.get_result = get_result;
+        self.find_rival();
         Ok(None)
     }
 

@@ -201,7 +201,8 @@ impl Reconciliation<'_> {
             return false;
         };
         let (uid, index) = (&self.facts.object.uid, &self.context.index);
-        let owner = index.owner_elsewhere(uid, &parse::place(&self.object.spec), account.target());
+        let place = parse::place(&self.object.spec);
+        let owner = index.owner_elsewhere(uid, &place, account.target(), self.facts.sight());
         self.memory(|memory| {
             memory.decided_owner.is_some() && !memory.was_decided_with(owner.as_ref())
         })

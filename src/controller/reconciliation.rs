@@ -280,7 +280,22 @@ impl<'a> Reconciliation<'a> {
         Some((self.account.clone()?, self.facts.desired.clone().ok()?))
     }
 
-    /// Waits until no other object of this process creates or adopts at this place, and holds the others back.
+    /// The right to claim this place. `None` when another object of this process did so just now, through whatever address: that was waited
+    /// for.
+    pub(super) async fn claim(
+        &mut self,
+        account: &SharedAccount,
+        place: &Place,
+    ) -> Option<OwnedMutexGuard<()>> {
+        let (places, target) = (&self.context.places, account.target());
+        let claim = places.try_claim(target, place);
+        if claim.is_none() {
+            let _ = self.wait(places.until_unclaimed(target, place)).await;
+        }
+        claim
+    }
+
+    /// Waits until no other object of this process creates or adopts at this place through this address, and holds the others back.
     pub(super) async fn lock_place(
         &mut self,
         account: &SharedAccount,

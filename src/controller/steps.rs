@@ -156,6 +156,9 @@ impl Reconciliation<'_> {
         let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
+        let Some(_claim) = self.claim(&account, &desired.place).await else {
+            return Ok(RoundEnd::Again);
+        };
         let target = account.target();
         if self.is_taken(target, &desired.place, &row.id) || self.is_deleted(target, &row.id) {
             return Ok(RoundEnd::Again);
@@ -198,7 +201,9 @@ impl Reconciliation<'_> {
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
-        index.owner_elsewhere(uid, place, target).is_some()
+        index
+            .owner_elsewhere(uid, place, target, self.facts.sight())
+            .is_some()
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 

@@ -32,6 +32,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{GetResult, Observed};
+use crate::plan::ownership::Sight;
 use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
@@ -222,8 +223,14 @@ fn compare_rows(
         }
         let settle_time = context.settings.settle_time;
         let target = account.target();
-        let owner = context.index.owner_elsewhere(&kept.uid, &place, target);
         let shows_plan = status.as_ref().is_some_and(|status| status.plan.is_some());
+        let sight = Sight {
+            rows,
+            is_gone: false,
+        };
+        let owner = context
+            .index
+            .owner_elsewhere(&kept.uid, &place, target, sight);
         let (baseline, wrote, has_another_owner) = context.memories.with(&kept.uid, |memory| {
             memory.seen_by = Some(account.identity_account().key().clone());
             if !is_missing {

@@ -3,6 +3,7 @@
 //! Elsewhere the parts are real. Here they can't be: a seed runs through hours, and there are thousands of seeds. What only a
 //! real API server tells is left to `tests/operator`.
 
+mod addresses;
 mod adversary;
 mod alike;
 mod any_answers;

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::entry::IndexEntry;
-use self::ranks::{Ranks, RegionProject};
+use self::entry::{IndexEntry, Rivals};
+use self::ranks::{ProjectAddress, Ranks};
 use super::parse;
 use crate::api::RecordingCallback;
 use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
-use crate::plan::ownership::{Candidate, find_owner};
+use crate::plan::ownership::Sight;
 use crate::sparse::Sparse as _;
 use crate::terms::target::Target;
 
@@ -76,20 +76,24 @@ impl Index {
             seen.unwrap_or_else(|| (newest.id.as_str().into(), Instant::now()))
         });
         let meta = parse::object(object);
-        let project = status
-            .and_then(|status| status.target.clone())
-            .map(|target| (target.region, target.project_id))
-            .or_else(|| record.map(|record| (record.target.region, record.target.project_id)));
+        let id = status.and_then(|status| status.callback_id.as_deref());
+        let recorded = status.filter(|_| id.is_some());
+        let recorded = recorded.and_then(|status| status.target.as_ref());
+        let recorded = recorded.map(|target| (target.project_id.clone(), target.endpoint.clone()));
+        let attempted = record.map(|record| (record.target.project_id, record.target.endpoint));
+        let project = recorded.or(attempted);
         let known = before.as_ref().and_then(|entry| entry.project.clone());
         let project = match (project, known) {
             (Some(project), Some(known)) if *known == project => Some(known),
             (Some(project), _) => Some(Arc::new(project)),
             (None, known) => known,
         };
-        let id = status.and_then(|status| status.callback_id.as_deref());
         // Who is let go names nothing any more. One that does lost its finalizer before: its callback is still to be deleted.
         let names_nothing = id.is_none() && !open;
         let let_go = meta.deleting && !meta.finalizer && names_nothing;
+        let held = before.as_ref().filter(|before| before.id.as_deref() == id);
+        let held_since = id.map(|_| held.and_then(|held| held.held_since));
+        let held_since = held_since.map(|since| since.unwrap_or_else(Instant::now));
         let entry = IndexEntry {
             name: meta.full_name().into(),
             uid: uid.into(),
@@ -108,6 +112,7 @@ impl Index {
             open,
             deleting: meta.deleting,
             id: id.map(Arc::from),
+            held_since,
             version,
             rank: None,
         };
@@ -139,11 +144,14 @@ impl Index {
     pub fn note_look(&self, uid: &str, target: &Target) {
         let mut tables = self.lock();
         if let Some(entry) = tables.entries.get_mut(uid) {
-            let project = (target.region.clone(), target.project_id.clone());
-            let known = entry.project.take().filter(|known| **known == project);
+            let project = (target.project_id.clone(), target.endpoint.clone());
+            let known = entry.project.clone().filter(|known| **known == project);
             let project = known.unwrap_or_else(|| Arc::new(project));
             entry.looked_at = Some(Arc::clone(&project));
-            entry.project = Some(project);
+            // What it holds, or may have made, lies where that is recorded.
+            if entry.id.is_none() && !entry.open || entry.project.is_none() {
+                entry.project = Some(project);
+            }
             entry.look_failed = None;
         }
         tables.rank(uid, self.settle_time);
@@ -220,31 +228,32 @@ impl Index {
         self.lock().entries.contains_key(uid)
     }
 
-    /// The object that owns the place of this one, if that is another.
-    pub fn owner_elsewhere(&self, uid: &str, place: &Place, target: &Target) -> Option<OtherOwner> {
+    /// The object that owns the place of this one, if that is another, to one who knows so much of what lies there.
+    pub fn owner_elsewhere(
+        &self,
+        uid: &str,
+        place: &Place,
+        target: &Target,
+        sight: Sight<'_>,
+    ) -> Option<OtherOwner> {
         let mut tables = self.lock();
-        let project = Arc::new((target.region.clone(), target.project_id.clone()));
+        let project = Arc::new((target.project_id.clone(), target.endpoint.clone()));
         let place = Arc::clone(tables.places.get_key_value(place)?.0);
-        let first = tables.first(&place, &project, self.settle_time);
+        let here = tables.first(&place, &project, self.settle_time);
+        let afar = tables.firsts_afar(&place, &project, self.settle_time);
+        let others = |uids: Vec<Arc<str>>| {
+            let others = uids.into_iter().filter(|other| **other != *uid);
+            let others = others.filter_map(|other| tables.entries.get(&other));
+            others.map(|other| &**other).collect::<Vec<_>>()
+        };
         // It takes part itself, also where another project was its own until now.
-        let own = tables.entries.get(uid);
-        let own = own.filter(|own| own.place == place && !own.wants_nothing());
-        let first = first.and_then(|first| tables.entries.get(&first));
-        let both = first.into_iter().chain(own);
-        let both: Vec<Candidate> = both
-            .map(|entry| entry.as_candidate(&project, self.settle_time))
-            .collect();
-        let owner = find_owner(&both).filter(|owner| *owner.uid != *uid)?;
-        let id = tables
-            .entries
-            .get(&owner.uid)
-            .and_then(|it| it.id.as_deref());
-        Some(OtherOwner {
-            name: owner.name.clone(),
-            id: id.map(str::to_owned),
-            deleting: owner.deleting,
-            unproven: !owner.holds && !owner.has_looked,
-        })
+        let own = tables.entries.get(uid).map(|own| &**own);
+        let rivals = Rivals {
+            own: own.filter(|own| own.place == place && !own.wants_nothing()),
+            here: others(here.into_iter().collect()).pop(),
+            afar: others(afar),
+        };
+        rivals.owner(&project, sight, self.settle_time)
     }
 
     /// The ids that the statuses of other objects hold, of those given.
@@ -274,7 +283,7 @@ impl Tables {
     fn first(
         &mut self,
         place: &Arc<Place>,
-        project: &Arc<RegionProject>,
+        project: &Arc<ProjectAddress>,
         settle_time: Duration,
     ) -> Option<Arc<str>> {
         loop {
@@ -287,6 +296,19 @@ impl Tables {
             // Its record has been open for so long that it counts no more.
             self.rank(&uid, settle_time);
         }
+    }
+
+    /// Who stands first at each other address through which somebody wants the same place.
+    fn firsts_afar(
+        &mut self,
+        place: &Arc<Place>,
+        project: &Arc<ProjectAddress>,
+        settle_time: Duration,
+    ) -> Vec<Arc<str>> {
+        let addresses = self.ranks.addresses(place, &project.0).into_iter();
+        let afar = addresses.filter(|address| address != project);
+        afar.filter_map(|address| self.first(place, &address, settle_time))
+            .collect()
     }
 
     /// Whether an object is the first of its place, where others may know it to be.

@@ -257,8 +257,11 @@ pub struct OtherOwner {
     pub id: Option<String>,
     /// It is being deleted, so the place will be free.
     pub deleting: bool,
-    /// It owns by a record alone, which stops to count when no look with its own credentials succeeds.
+    /// It owns by a record alone, which stops to count when no look with its own credentials succeeds; or by what it claims through another
+    /// address of the project, and nothing of that was seen yet.
     pub unproven: bool,
+    /// It calls the project through another address: what lies there tells whether it owns the place, and that wakes nobody.
+    pub afar: bool,
 }
 
 /// The CRD, as far as a delete cares.

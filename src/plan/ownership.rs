@@ -9,6 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::plan::facts::observed::FRESH;
+use crate::plan::facts::row::Row;
+use crate::plan::facts::{Facts, GetResult};
 
 /// So long after a look of its own has failed an object is one whose looks fail: longer than the longest pause between two of them.
 pub(in crate::plan) const FAILED_LOOK_COUNTS_FOR: Duration = Duration::from_mins(15);
@@ -73,10 +75,78 @@ impl Candidate {
 }
 
 /// The owner: of those that take part, who stands first.
-pub fn find_owner(candidates: &[Candidate]) -> Option<&Candidate> {
-    let standing = |candidate: &&Candidate| candidate.standing();
-    let taking_part = candidates.iter().filter(|it| it.standing().is_some());
-    taking_part.min_by_key(standing)
+pub fn find_owner<'a>(
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+) -> Option<&'a Candidate> {
+    let candidates = candidates.into_iter();
+    let taking_part = candidates.filter(|it| it.standing().is_some());
+    taking_part.min_by_key(|it| it.standing())
+}
+
+/// What one who wants a place knows of what lies there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sight<'a> {
+    /// What a look showed at the place.
+    pub rows: &'a [Row],
+    /// Its own callback is gone, and would be made anew.
+    pub is_gone: bool,
+}
+
+impl Facts {
+    /// What is known of what lies at the object's place.
+    pub fn sight(&self) -> Sight<'_> {
+        Sight {
+            rows: self.observed.rows(),
+            is_gone: self.get_result == GetResult::Gone,
+        }
+    }
+}
+
+/// What another object says of the place that calls the project through another address: whoever answers there says what is held.
+#[derive(Debug, Clone)]
+pub struct ClaimAfar {
+    /// Who stands first of those who call through that address.
+    pub candidate: Candidate,
+    /// The id in its status was seen at the place by a look of whom it concerns.
+    pub is_seen: bool,
+    /// How long ago its id, or its newest attempt if the record is open, was first seen here.
+    pub since: Option<Duration>,
+}
+
+impl ClaimAfar {
+    /// Whether it keeps somebody from the place: what it claims is there to be seen, or may not show yet, as with an open record.
+    fn counts(&self, settle_time: Duration) -> bool {
+        let claims = self.candidate.holds || self.candidate.open;
+        claims && (self.is_seen || self.since.is_some_and(|it| is_recent(it, settle_time)))
+    }
+}
+
+/// The owner of a place as one sees it who wants it (`own`, if it takes part at all): who stands first of those that call through the same
+/// address (`here` is the first of the others), and behind another address who counts and stands before it. One that holds a callback
+/// gives way to nobody behind another address, unless that `is_gone` and it is not going itself.
+pub fn find_owner_over_addresses<'a>(
+    own: Option<&'a Candidate>,
+    here: Option<&'a Candidate>,
+    afar: &'a [ClaimAfar],
+    is_gone: bool,
+    settle_time: Duration,
+) -> Option<&'a Candidate> {
+    let is_own = |it: &Candidate| own.is_some_and(|own| own.uid == it.uid);
+    let both = own.into_iter().chain(here);
+    let first = find_owner(both).filter(|first| !is_own(first));
+    let keeps_its_own = own.is_some_and(|own| own.holds && (own.deleting || !is_gone));
+    if first.is_some() || keeps_its_own {
+        return first;
+    }
+    let afar = afar.iter().filter(|it| it.counts(settle_time));
+    let first = find_owner(afar.map(|it| &it.candidate))?;
+    let own = own.map(|own| Candidate {
+        holds: false,
+        ..own.clone()
+    });
+    let own = own.and_then(|own| own.standing());
+    own.is_none_or(|own| first.standing().is_some_and(|first| first < own))
+        .then_some(first)
 }
 
 /// Whether a record that is open, and was first seen so long ago, still keeps others from its place. Whoever may edit an object may
@@ -92,7 +162,12 @@ pub fn reserves_place(
 ) -> bool {
     let looks_fail = failed_since.is_some_and(|since| since < FAILED_LOOK_COUNTS_FOR);
     let is_unprovable = has_looked && looks_fail;
-    is_unprovable || seen_since < settle_time + FRESH.unsigned_abs()
+    is_unprovable || is_recent(seen_since, settle_time)
+}
+
+/// Whether what was claimed so long ago may not show yet, or a look that missed it is still believed.
+fn is_recent(seen_since: Duration, settle_time: Duration) -> bool {
+    seen_since < settle_time + FRESH.unsigned_abs()
 }
 
 #[cfg(test)]

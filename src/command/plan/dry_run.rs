@@ -177,10 +177,12 @@ impl<'a> DryRun<'a> {
     fn find_other_owner(&mut self) {
         if let CloudAccess::Usable(target) = &self.facts.access {
             let place = parse::place(&self.object.spec);
-            self.facts.other_owner =
-                self.context
-                    .index
-                    .owner_elsewhere(&self.facts.object.uid, &place, target);
+            self.facts.other_owner = self.context.index.owner_elsewhere(
+                &self.facts.object.uid,
+                &place,
+                target,
+                self.facts.sight(),
+            );
         }
     }
 

@@ -183,6 +183,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                     id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
                     unproven: false,
+                    afar: false,
                 });
             }
             Step::Look(look) => {

@@ -6,9 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::ranks::{Rank, RegionProject};
+use super::ranks::{ProjectAddress, Rank};
+use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
-use crate::plan::ownership::{Candidate, reserves_place};
+use crate::plan::facts::row::Row;
+use crate::plan::ownership::{
+    Candidate, ClaimAfar, Sight, find_owner_over_addresses, reserves_place,
+};
 
 /// What the index keeps of one object.
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -18,9 +22,11 @@ pub(super) struct IndexEntry {
     pub(super) uid: Arc<str>,
     pub(super) place: Arc<Place>,
     pub(super) id: Option<Arc<str>>,
-    pub(super) project: Option<Arc<RegionProject>>,
+    /// When that was first seen here.
+    pub(super) held_since: Option<Instant>,
+    pub(super) project: Option<Arc<ProjectAddress>>,
     /// Where a look with its own credentials succeeded.
-    pub(super) looked_at: Option<Arc<RegionProject>>,
+    pub(super) looked_at: Option<Arc<ProjectAddress>>,
     /// When the newest look failed, where none has succeeded since.
     pub(super) look_failed: Option<Instant>,
     /// Whether it was let go and is only held by the finalizers of others: it wants nothing any more.
@@ -62,8 +68,24 @@ impl IndexEntry {
         Some((Arc::clone(&self.place), Arc::clone(project), standing))
     }
 
+    /// What it claims through its own address, to one who calls through another.
+    fn claim_afar(&self, sight: Sight<'_>, settle_time: Duration) -> Option<ClaimAfar> {
+        let opened = self.attempt.as_ref().map(|(_, seen)| *seen);
+        let newest = self.held_since.max(opened);
+        let is_own = |row: &Row| self.id.as_deref() == Some(row.id.as_str());
+        Some(ClaimAfar {
+            candidate: self.as_candidate(self.project.as_ref()?, settle_time),
+            is_seen: sight.rows.iter().any(is_own),
+            since: newest.map(|at| at.elapsed()),
+        })
+    }
+
     /// How it stands among those who want its place in a project.
-    pub(super) fn as_candidate(&self, project: &RegionProject, settle_time: Duration) -> Candidate {
+    pub(super) fn as_candidate(
+        &self,
+        project: &ProjectAddress,
+        settle_time: Duration,
+    ) -> Candidate {
         let has_looked = self.looked_at.as_deref() == Some(project);
         let counts = |(_, seen): &(Box<str>, Instant)| {
             let failed_since = self.look_failed.map(|at| at.elapsed());
@@ -78,6 +100,50 @@ impl IndexEntry {
             has_looked,
             deleting: self.deleting,
         }
+    }
+}
+
+/// Those that want one place of a project.
+pub(super) struct Rivals<'a> {
+    /// The one that asks, if it wants the place itself.
+    pub(super) own: Option<&'a IndexEntry>,
+    /// The first of those that call through the same address, if that is another.
+    pub(super) here: Option<&'a IndexEntry>,
+    /// The first of the others at each other address.
+    pub(super) afar: Vec<&'a IndexEntry>,
+}
+
+impl Rivals<'_> {
+    /// The owner, if that is not the one that asks.
+    pub(super) fn owner(
+        &self,
+        project: &ProjectAddress,
+        sight: Sight<'_>,
+        settle_time: Duration,
+    ) -> Option<OtherOwner> {
+        let candidate = |it: &IndexEntry| it.as_candidate(project, settle_time);
+        let (own, here) = (self.own.map(candidate), self.here.map(candidate));
+        let claims = self.afar.iter();
+        let claims = claims.filter_map(|it| it.claim_afar(sight, settle_time));
+        let claims: Vec<ClaimAfar> = claims.collect();
+        // Who makes one anew has none.
+        let is_gone = sight.is_gone || self.own.is_some_and(|own| own.open);
+        let (own, here) = (own.as_ref(), here.as_ref());
+        let owner = find_owner_over_addresses(own, here, &claims, is_gone, settle_time)?;
+        let claim = claims.iter().find(|it| it.candidate.uid == owner.uid);
+        let others = self.here.iter().chain(&self.afar);
+        let id = others
+            .copied()
+            .find(|it| it.uid == owner.uid)?
+            .id
+            .as_deref();
+        Some(OtherOwner {
+            name: owner.name.clone(),
+            id: id.map(str::to_owned),
+            deleting: owner.deleting,
+            unproven: claim.map_or(!owner.holds && !owner.has_looked, |it| !it.is_seen),
+            afar: claim.is_some(),
+        })
     }
 }
 

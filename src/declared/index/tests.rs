@@ -1,5 +1,7 @@
 //! Who stands in whose way, in virtual time.
 
+mod addresses;
+
 use serde_json::json;
 use tokio::time::advance;
 
@@ -8,12 +10,13 @@ use crate::api::FINALIZER;
 use crate::api::status::Status;
 
 const SETTLE: Duration = Duration::from_secs(30);
+const HOME: &str = "https://live.cn-north-4.myhuaweicloud.com";
 
 fn target(project_id: &str) -> Target {
     Target {
         region: "cn-north-4".to_owned(),
         project_id: project_id.to_owned(),
-        endpoint: "https://live.cn-north-4.myhuaweicloud.com".to_owned(),
+        endpoint: HOME.to_owned(),
     }
 }
 
@@ -39,7 +42,7 @@ fn object(uid: &str, version: u64, attempt: Option<&str>) -> RecordingCallback {
 /// Who stands in the way of "victim" in project "theirs", and whether that is unproven.
 fn other_owner(index: &Index) -> Option<(String, bool)> {
     let place = Place::new("push.example.com", "live");
-    let other_owner = index.owner_elsewhere("victim", &place, &target("theirs"));
+    let other_owner = index.owner_elsewhere("victim", &place, &target("theirs"), Sight::default());
     other_owner.map(|other_owner| (other_owner.name, other_owner.unproven))
 }
 
@@ -98,8 +101,7 @@ fn holder(version: u64, finalizers: &[&str], id: Option<&str>) -> RecordingCallb
     let when = serde_json::from_value(json!("2026-11-25T02:00:00Z")).unwrap();
     object.metadata.deletion_timestamp = Some(when);
     object.metadata.finalizers = Some(finalizers.iter().map(ToString::to_string).collect());
-    let status =
-        json!({ "callbackID": id, "target": { "region": "cn-north-4", "projectID": "theirs" } });
+    let status = json!({ "callbackID": id, "target": target("theirs") });
     object.status = Some(serde_json::from_value(status).unwrap());
     object
 }
@@ -221,92 +223,6 @@ async fn nobody_is_told_of_one_who_does_not_matter() {
     assert!(index.put(&first).is_some(), "an id is told of in any case");
     assert_eq!(index.put(&first), None, "that was told");
     assert!(index.remove("first").is_some());
-}
-
-/// The owner, when all are asked.
-fn owner_among_all(index: &Index, uid: &str, target: &Target) -> Option<String> {
-    let tables = index.lock();
-    let project = (target.region.clone(), target.project_id.clone());
-    let all = tables.entries.values();
-    let candidates: Vec<Candidate> = all
-        .filter(|entry| !entry.observes && !entry.let_go)
-        .filter(|entry| *entry.uid == *uid || entry.project.as_deref() == Some(&project))
-        .map(|entry| entry.as_candidate(&project, SETTLE))
-        .collect();
-    let owner = find_owner(&candidates).filter(|owner| *owner.uid != *uid);
-    owner.map(|owner| owner.name.clone())
-}
-
-/// Something that happens to one of a few objects of one place.
-fn happens(index: &Index, version: u64, uid: &str, what: u32, other: bool) -> Option<Arc<Place>> {
-    let project = target(if other { "its own" } else { "theirs" });
-    let mut object = object(uid, version, other.then_some("one"));
-    let created = 100 + i64::from(uid.as_bytes()[0]) * if other { 1 } else { -1 };
-    let created = jiff::Timestamp::from_second(created).unwrap();
-    object.metadata.creation_timestamp = Some(created.into());
-    match what {
-        0 => return index.remove(uid),
-        1 => index.note_look(uid, &project),
-        2 => index.note_failed_look(uid),
-        3 => object.status = holder(1, &[], Some("e2fe84de")).status,
-        4 => object.status = holder(1, &[], None).status,
-        5 => object.spec.management_policy = Some(observe()),
-        6 | 7 => {
-            let finalizers: &[&str] = if what == 6 { &[FINALIZER] } else { &["other"] };
-            object.metadata = kube::api::ObjectMeta {
-                deletion_timestamp: holder(1, &[], None).metadata.deletion_timestamp,
-                finalizers: Some(finalizers.iter().map(ToString::to_string).collect()),
-                ..object.metadata
-            };
-        }
-        _ => {}
-    }
-    index.put(&object)
-}
-
-/// Whatever happens in whatever order, the owner is the one that is found when all are asked; and where it is another one, the others
-/// are told, unless that is for a look or for time that passed: of these each learns by its own.
-#[test]
-fn the_owner_is_who_it_is_when_all_are_asked() {
-    use proptest::prelude::*;
-    let uids = ["a", "b", "c", "d"];
-    let step = (0..4_usize, 0..10_u32, any::<bool>(), 0..60_u64);
-    let steps = prop::collection::vec(step, 1..40);
-    let place = Place::new("push.example.com", "live");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    proptest!(config, |(steps in steps)| {
-        runtime.block_on(async {
-            let index = Index::new(SETTLE);
-            let projects = [target("theirs"), target("its own")];
-            let owners = |index: &Index| {
-                let all = uids.iter().flat_map(|uid| projects.iter().map(move |at| (*uid, at)));
-                let all = all.filter(|(uid, _)| index.has(uid));
-                all.map(|(uid, at)| ((uid, &at.project_id), owner_among_all(index, uid, at))).collect::<HashMap<_, _>>()
-            };
-            for (version, (at, what, other, passed)) in (1..).zip(steps) {
-                advance(Duration::from_secs(passed)).await;
-                let before = owners(&index);
-                let told = happens(&index, version, uids[at], what, other);
-                let now = owners(&index);
-                let others = now.iter().filter(|((uid, _), _)| *uid != uids[at]);
-                let is_other = others.filter(|(who, owner)| before.get(*who).is_some_and(|before| before != *owner)).count() > 0;
-                let is_own_business = matches!(what, 1 | 2);
-                assert!(told.is_some() || !is_other || is_own_business, "nobody is told: {before:?}, {now:?}");
-                for ((uid, project), owner) in now {
-                    let found = index.owner_elsewhere(uid, &place, &target(project));
-                    assert_eq!(found.map(|found| found.name), owner, "of {uid} in {project}");
-                }
-            }
-        });
-    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,8 @@
 //! The decision for an object that is managed and not being deleted: access, owner, sign key, then the create or what `maintain` says.
 //! Pure.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 
 use crate::plan::facts::observed::FRESH;
@@ -18,6 +20,9 @@ use crate::plan::step::settled::{check_settled, check_without_reads, has_its_key
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look, maintain, open_record, requeue, requeue_at};
 use crate::terms::target::Target;
+
+/// When it is looked again for the callback of an owner that calls through another address.
+const SEEN_AGAIN: Duration = Duration::from_mins(10);
 
 /// The next step: preconditions first, then what the record and the status know, then what a look shows.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -102,7 +107,7 @@ fn report_duplicate(facts: &Facts, other_owner: &OtherOwner) -> Step {
     // What a third object holds is not in the owner's status, however often that is read.
     if let Some(id) = facts
         .id()
-        .filter(|id| other_owner.id.as_deref() == Some(*id))
+        .filter(|id| other_owner.id.as_deref() == Some(*id) && !other_owner.afar)
     {
         return Step::Disown {
             id: id.to_owned(),
@@ -110,10 +115,14 @@ fn report_duplicate(facts: &Facts, other_owner: &OtherOwner) -> Step {
         };
     }
     let young_until = conditions::young_until(facts, Reason::Duplicate);
-    let next = later(facts.now, facts.settings.settle_time);
     let again = Some(young_until).filter(|until| *until > facts.now);
-    // A record's reservation ends by time, which wakes nobody.
-    let again = again.or(other_owner.id.is_none().then_some(next));
+    // What ends by time, or at the cloud, wakes nobody.
+    let pause = if other_owner.id.is_none() || other_owner.unproven {
+        Some(facts.settings.settle_time)
+    } else {
+        other_owner.afar.then_some(SEEN_AGAIN)
+    };
+    let again = again.or(pause.map(|pause| later(facts.now, pause)));
     let situation = Situation::duplicate(facts, other_owner, young_until);
     Step::Requeue(Requeue::new(situation).until(again))
 }

@@ -161,6 +161,7 @@ fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
         id: None,
         deleting: false,
         unproven: false,
+        afar: false,
     });
     let (_, status) = rested(&facts);
     assert_eq!((reason(&status), status.failures), ("Duplicate", Some(0)));
@@ -210,6 +211,7 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
         id: None,
         deleting: false,
         unproven: false,
+        afar: false,
     });
     facts.claimed_elsewhere.insert(row.id.clone());
     let status = rested(&facts).1;

@@ -73,6 +73,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
         id: None,
         deleting: false,
         unproven: false,
+        afar: false,
     });
     world.run(SETTLE - 2);
     assert!(ready(&world) == ("False", "Duplicate") && has(&world, "Reconciling"));
@@ -103,10 +104,19 @@ fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_
         id: Some(id.clone()),
         deleting: false,
         unproven: false,
+        afar: false,
     };
     facts.other_owner = Some(owner.clone());
     let name = owner.name.clone();
     assert_eq!(decide(&facts), Step::Disown { id, owner: name });
+    owner.afar = true;
+    facts.other_owner = Some(owner.clone());
+    let step = decide(&facts);
+    assert!(
+        matches!(step, Step::Requeue(_)),
+        "an id that another address gave out: {step:?}"
+    );
+    owner.afar = false;
     owner.id = Some("another".to_owned());
     facts.other_owner = Some(owner);
     let Step::Requeue(rest) = decide(&facts) else {
@@ -136,6 +146,7 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
         id: None,
         deleting: false,
         unproven: true,
+        afar: false,
     });
     for _ in 0..3 {
         let Step::Requeue(rest) = decide(&facts) else {
@@ -189,6 +200,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
         id: None,
         deleting: false,
         unproven: false,
+        afar: false,
     });
     assert_eq!(plan(&mut world), "None", "a duplicate");
     world.rows.clear();

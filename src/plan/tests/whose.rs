@@ -169,6 +169,7 @@ fn a_duplicate_comes_back_when_something_may_have_changed() {
         id: id.map(str::to_owned),
         deleting,
         unproven,
+        afar: false,
     };
     let soon = Some(i64::try_from(settle.as_secs()).unwrap());
     assert_eq!(
@@ -190,7 +191,17 @@ fn a_duplicate_comes_back_when_something_may_have_changed() {
     );
     assert_eq!(
         told(owner(Some("id"), false, true), &long),
-        (Stage::Progressing, None)
+        (Stage::Progressing, soon),
+        "what it claims counts for a while"
+    );
+    let afar = OtherOwner {
+        afar: true,
+        ..owner(Some("id"), false, false)
+    };
+    assert_eq!(
+        told(afar, &long),
+        (Stage::Stalled, Some(600)),
+        "nobody tells when its callback is gone"
     );
     assert_eq!(
         told(owner(None, false, false), &long),

@@ -45,6 +45,7 @@ impl PairWorld {
             id: other.and_then(|other| other.status.callback_id.clone()),
             deleting: owner.deleting,
             unproven: !owner.holds && !owner.has_looked,
+            afar: false,
         })
     }
 
