@@ -351,5 +351,6 @@ pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
         request_id: None,
         retry_after: None,
         had_no_slot: false,
+        before_sending: false,
     }
 }
