@@ -304,11 +304,11 @@ impl RetryReason {
 impl SentCall {
     /// The token of ours that was not taken.
     fn refused_token(&self) -> Option<&SecretString> {
+        let RequestAuth::MadeToken(token) = &self.auth else {
+            return None;
+        };
         let failure = self.result.as_ref().err()?;
-        match &self.auth {
-            RequestAuth::MadeToken(token) if failure.class == Class::Credential => Some(token),
-            _ => None,
-        }
+        (failure.class == Class::Credential).then_some(token)
     }
 
     /// Whether it is worth while to make the call once more, and can't be once too often.
