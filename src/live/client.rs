@@ -1,6 +1,7 @@
 //! A client of the Live API: no other part of the program calls it. Each call takes a token of the quota by value and is held back by the
 //! strikes of its credential; whether it is wanted, the callers decide.
 
+mod api_call;
 mod call;
 mod permit;
 mod proof;

@@ -5,17 +5,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::live::answer::Answer;
 use crate::live::client::Client;
+use crate::live::client::api_call::ApiCall;
 use crate::live::client::permit::{CallPermit, NO_LOGIN, too_late};
 use crate::live::client::proof::RequestAuth;
-use crate::live::sign_key::SignKey;
 use crate::live::{classify, codes};
 use crate::platform::account::Account;
 use crate::platform::clock::{RequestSpan, date};
@@ -25,18 +24,6 @@ use crate::platform::redact::Redactor;
 use crate::platform::strikes::{CredentialPass, CredentialVerdict};
 use crate::platform::transport::{CallSlot, Deadline, Request, Response, reply_headers};
 use crate::terms::failure::{Class, Failure, Operation};
-
-/// What an operation sends.
-pub(super) struct ApiCall<'a> {
-    pub(super) operation: Operation,
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) body: Option<Bytes>,
-    pub(super) key: Option<&'a SignKey>,
-    /// `None` for a look, which takes the client's own.
-    pub(super) deadline: Option<Deadline>,
-}
 
 /// A call that got an answer, or none.
 struct SentCall {

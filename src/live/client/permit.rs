@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::live::client::Client;
-use crate::live::client::call::ApiCall;
+use crate::live::client::api_call::ApiCall;
 use crate::live::client::proof::IdentityProof;
 use crate::plan::facts::record::WrittenRecord;
 use crate::platform::account::Account;

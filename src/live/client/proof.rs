@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::live::client::Client;
-use crate::live::client::call::ApiCall;
+use crate::live::client::api_call::ApiCall;
 use crate::platform::account::Account;
 use crate::platform::credentials::{Credential, KeyPair};
 use crate::platform::failures;
