@@ -2,7 +2,7 @@
 //!
 //! No label is per object: their number must not grow with the number of objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use crate::plan::facts::reason::Reason;
 use crate::terms::failure::Operation;
@@ -53,17 +54,19 @@ impl ReconcileResult {
     }
 }
 
+/// How the callbacks of a project stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProjectInventory {
+    /// When what objects name of it was last listed, for the account of which that is longest ago.
+    pub compared: Instant,
+    /// How many of them belong to no object; `None` when that can't be known.
+    pub unmanaged: Option<usize>,
+}
+
 /// A label whose values are words of this program.
 type WordLabel = [(&'static str, &'static str); 1];
 /// So many labels whose values are told from outside, and bounded there.
 type NameLabels<const N: usize> = [(&'static str, String); N];
-
-fn project_labels(region: &str, project: &str) -> NameLabels<2> {
-    [
-        ("region", region.to_owned()),
-        ("project", project.to_owned()),
-    ]
-}
 
 fn identity_labels(region: &str, identity: &str) -> NameLabels<2> {
     [
@@ -92,6 +95,7 @@ pub struct Metrics {
     watch_up: Family<NameLabels<1>, Gauge>,
     watch_missed: Counter,
     leader: Gauge,
+    leader_stuck: Gauge,
 }
 
 impl Metrics {
@@ -125,6 +129,7 @@ impl Metrics {
             watch_up: table::WATCH_UP.registered(to, Family::default()),
             watch_missed: table::WATCH_MISSED.registered(to, Counter::default()),
             leader: table::LEADER.registered(to, Gauge::default()),
+            leader_stuck: table::LEADER_STUCK.registered(to, Gauge::default()),
             registry,
         };
         for outcome in ReconcileResult::ALL {
@@ -202,28 +207,20 @@ impl Metrics {
         self.drift_repaired.inc();
     }
 
-    /// What objects name of a project was listed just now. `unmanaged` callbacks of it belong to no object; `None` when that can't be known.
-    pub fn inventory(&self, region: &str, project: &str, unmanaged: Option<usize>) {
-        let labels = project_labels(region, project);
-        if let Some(count) = unmanaged {
-            let gauge = self.unmanaged.get_or_create(&labels);
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        } else {
-            self.unmanaged.remove(&labels);
+    /// Objects are compared in these projects, told by region and id, and no others.
+    pub fn set_inventories(&self, projects: BTreeMap<(String, String), ProjectInventory>) {
+        let mut ages = BTreeMap::new();
+        for ((region, project), told) in projects {
+            let labels = [("region", region), ("project", project)];
+            if let Some(count) = told.unmanaged {
+                let gauge = self.unmanaged.get_or_create(&labels);
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            } else {
+                self.unmanaged.remove(&labels);
+            }
+            ages.insert(labels, told.compared);
         }
-        self.inventory.now(labels);
-    }
-
-    /// Objects are compared in these projects, told by region and id, and no others. They are asked for only where something is told.
-    pub fn keep_inventories(&self, projects: impl FnOnce() -> BTreeSet<(String, String)>) {
-        if self.inventory.is_empty() {
-            return;
-        }
-        let projects = projects();
-        let is_kept = |[(_, region), (_, project)]: &NameLabels<2>| {
-            projects.contains(&(region.clone(), project.clone()))
-        };
-        for labels in self.inventory.keep(is_kept) {
+        for labels in self.inventory.set(ages) {
             self.unmanaged.remove(&labels);
         }
     }
@@ -257,6 +254,11 @@ impl Metrics {
     /// Whether this replica acts.
     pub fn set_leader(&self, is_leader: bool) {
         self.leader.set(i64::from(is_leader));
+    }
+
+    /// Whether this replica acts and can do nothing.
+    pub fn set_leader_stuck(&self, is_stuck: bool) {
+        self.leader_stuck.set(i64::from(is_stuck));
     }
 
     /// The exposition in the `OpenMetrics` text format.

@@ -270,7 +270,7 @@ fn test<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
     })
 }
 
-fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
+pub(super) fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
     PatchOperation::Add(AddOperation {
         path: PointerBuf::from_tokens(path),
         value,

@@ -1,16 +1,17 @@
 //! Objects as a person works with them by hand, read without their types: one that this version can't read may have to be let go, too.
 //! Which of them, and whether, the commands decide.
 
+use json_patch::PatchOperation;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch};
 use kube::{Client, ResourceExt as _};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::client::{call, call_opt, call_within};
 use super::error::ClusterError;
 use super::limits::PAGE_TIMEOUT;
-use super::object::{ObjectVersion, guarded, is_stale, params, without_finalizer};
+use super::object::{ObjectVersion, add, guarded, is_stale, params, without_finalizer};
 use super::path::segment;
-use crate::api::{FINALIZER, RecordingCallback};
+use crate::api::{DeletionPolicy, FINALIZER, RecordingCallback};
 
 /// How many objects are read at once.
 const PAGE: u32 = 500;
@@ -75,7 +76,8 @@ impl RawObjects {
         }
     }
 
-    /// Takes our finalizer off an object, and reads it into `object` again as often as it changes meanwhile.
+    /// Takes our finalizer off an object, and reads it into `object` again as often as it changes meanwhile. What is being deleted keeps its
+    /// callback then, whoever sees it as long as others hold it.
     pub async fn release(&self, object: &mut DynamicObject) -> Result<ReleaseResult, ClusterError> {
         let api = self.api(object.metadata.namespace.as_deref());
         let name = object.name_any();
@@ -86,6 +88,7 @@ impl RawObjects {
             };
             let mut operations = guarded(&ObjectVersion::of_metadata(&object.metadata));
             operations.push(removal);
+            operations.extend(retaining(object));
             let patch = Patch::Json::<()>(json_patch::Patch(operations));
             let params = params();
             let op = "take the finalizer off";
@@ -127,13 +130,19 @@ impl RawObjects {
     }
 }
 
+/// What is being deleted and held by others, too, may be seen by an operator that starts later, which takes a missing finalizer for wiped and
+/// deletes the callback: in the policy every version of it reads that the callback stays.
+fn retaining(object: &DynamicObject) -> Option<PatchOperation> {
+    let is_left = object.metadata.deletion_timestamp.is_some() && object.finalizers().len() > 1;
+    is_left.then(|| add(["spec", "deletionPolicy"], json!(DeletionPolicy::Retain)))
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use http::{Request, Response};
     use http_body_util::Full;
     use kube::client::Body;
-    use serde_json::json;
     use tower::{BoxError, service_fn};
 
     use super::*;

@@ -39,7 +39,7 @@ impl Orphan {
             publish_domain: row.place.domain().to_owned(),
             app: row.place.app().to_owned(),
             callback_id: row.id.clone(),
-            notify_callback_url: row.content.url.clone(),
+            notify_callback_url: row.content.url.as_ref().map(|url| url.shown().to_owned()),
             created: row.create_time,
             region: target.region.clone(),
             project_id: target.project_id.clone(),

@@ -95,15 +95,14 @@ impl Reconciliation<'_> {
             self.keep_unwritten(self.stored(), status.clone());
         }
         self.memory(|memory| memory.posting = false);
-        // As long as a create was under way nobody else cleared away what it made.
+        // As long as a create was under way nobody else cleared away what it made, be its outcome written or not.
         let is_gone = !self.context.index.has(&self.facts.object.uid);
-        let is_written = matches!(written, Ok(CreateOutcomeWrite::Written));
-        let written = if is_gone && !is_written {
-            Ok(CreateOutcomeWrite::Gone)
+        let written = if is_gone {
+            CreateOutcomeWrite::Gone
         } else {
-            written
+            written?
         };
-        match written? {
+        match written {
             CreateOutcomeWrite::Written => Ok(next),
             CreateOutcomeWrite::Overtaken => {
                 self.refresh().await?;

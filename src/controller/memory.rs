@@ -1,6 +1,8 @@
 //! What this process remembers of each object beside what the API server holds. All of it may be lost at any moment.
 
+pub(super) mod comparison;
 pub(super) mod lost_update;
+pub(super) mod restored;
 pub(super) mod unwritten;
 pub(super) mod versions;
 
@@ -12,7 +14,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::comparison::LastComparison;
 use self::lost_update::LostUpdateMemory;
+use self::restored::RestoredMemory;
 use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
@@ -81,6 +85,8 @@ pub(super) struct ObjectMemory {
     pub(super) news: Option<Box<Sighting>>,
     /// When its account is to be swept again.
     pub(super) sweep_at: Option<Instant>,
+    /// When a sweep last compared it.
+    pub(super) comparison: Option<LastComparison>,
     /// When a sweep that lacked its row last asked for its id.
     pub(super) asked_for: Option<Box<Instant>>,
     /// Sweeps lack its row, and the last that asked for its id was shown it.
@@ -114,6 +120,8 @@ pub(super) struct ObjectMemory {
     pub(super) decided_owner: Option<Box<DecidedOwner>>,
     /// When a create last waited for another look, since the date of the last one was doubted.
     pub(super) doubted: Option<Box<Instant>>,
+    /// How often finalizer and record had to be put back.
+    pub(super) restored: Option<Box<RestoredMemory>>,
     /// The calls that the object may still cause.
     pub(super) allowance: Allowance,
     rewrites: Vec<Instant>,

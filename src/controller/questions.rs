@@ -17,7 +17,7 @@ use crate::live::looks::{LookRequest, LookResult, Proof};
 use crate::login::secret;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{CloudAccess, CrdPresence, Observed, SignKeyState};
+use crate::plan::facts::{CloudAccess, CrdPresence, GetResult, Observed, SignKeyState};
 use crate::plan::outcome;
 use crate::plan::step::Look;
 use crate::plan::step::{preconditions, settled};
@@ -269,6 +269,10 @@ impl Reconciliation<'_> {
         let Ok(get_result) = self.wait(Box::pin(account.get_by_id(token, &id))).await else {
             return Ok(Some(RoundEnd::Again));
         };
+        // What the look lacked is still to be found out.
+        if matches!(get_result, GetResult::Unknown(_)) {
+            (self.has_looked, self.rechecked) = (false, None);
+        }
         self.facts.get_result = get_result;
         Ok(None)
     }

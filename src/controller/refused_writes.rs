@@ -18,6 +18,9 @@ use crate::terms::failure::{Class, Failure, Operation};
 pub(super) const NOT_KEPT: &str =
     "an admission webhook takes the finalizer, or the record of the create, off the object";
 
+/// The API server held them, and does not any more, time and again.
+pub(super) const TAKEN_OFF: &str = "another controller takes the finalizer, or the record of the create, off the object again and again; they are put back ever more slowly";
+
 /// The API server accepted that the finalizer is taken off, and holds it.
 pub(super) const PUT_BACK: &str = "an admission webhook puts it back";
 

@@ -9,12 +9,14 @@ use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
 use crate::controller::memory::DecidedOwner;
+use crate::controller::memory::restored::RestoredMemory;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
-use crate::controller::refused_writes::{NOT_KEPT, is_protected};
+use crate::controller::refused_writes::{NOT_KEPT, TAKEN_OFF, is_protected};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
 use crate::declared::parse;
 use crate::plan::facts::Facts;
+use crate::plan::facts::conditions;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
@@ -81,8 +83,16 @@ impl Interpreter for Reconciliation<'_> {
 }
 
 impl Reconciliation<'_> {
-    /// Puts finalizer and record back.
+    /// Puts finalizer and record back, not as fast as another controller takes them off.
     async fn restore_metadata(&mut self) -> Result<RoundEnd, ClusterError> {
+        let pause = self.memory(|memory| memory.restored.as_deref().copied());
+        let pause = pause.map(RestoredMemory::pause).unwrap_or_default();
+        if !pause.is_zero() {
+            if conditions::is_ready(&self.facts.status) {
+                self.report_unrestored(TAKEN_OFF).await?;
+            }
+            return Ok(RoundEnd::After(pause));
+        }
         let record = self.facts.claiming_record().map(record_annotation);
         let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
@@ -96,8 +106,19 @@ impl Reconciliation<'_> {
             Err(error) => self.refusal(&version, error).await?,
         };
         let Some(why) = refusal else {
+            self.memory(|memory| {
+                let former = memory.restored.as_deref().copied();
+                memory.restored = Some(Box::new(RestoredMemory::again(former)));
+            });
             return Ok(RoundEnd::Again);
         };
+        self.report_unrestored(why).await
+    }
+
+    async fn report_unrestored(
+        &mut self,
+        why: impl Into<String>,
+    ) -> Result<RoundEnd, ClusterError> {
         let operation = self
             .facts
             .id()

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod gauge;
+mod inventories;
 mod missing;
 mod rounds;
 
@@ -18,6 +19,7 @@ use tracing::debug;
 
 use super::account::SharedAccount;
 use super::context::Context;
+use super::memory::comparison::LastComparison;
 use super::memory::{ObjectMemory, Sighting};
 use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
@@ -33,7 +35,7 @@ use crate::plan::facts::{GetResult, Observed};
 use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
-use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home, projects};
+use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home};
 use missing::{MissingRows, confirm_missing};
 use rounds::rounds;
 
@@ -49,9 +51,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Dur
     let due = |at| {
         let groups = groups(context, stores, at);
         gauge::count(context, &groups);
-        context
-            .metrics
-            .keep_inventories(|| projects(context, stores));
+        inventories::tell(context, stores);
         groups
     };
     let after = first_pause(interval, context.clock.local());
@@ -120,6 +120,14 @@ async fn identify_and_sweep(context: &Context, group: Group, pause: Duration) ->
     for object in &strayed {
         report_strayed(context, object);
     }
+    // What they tell is no want of comparing.
+    let now = Instant::now();
+    remember(context, &strayed, |memory| {
+        memory
+            .comparison
+            .iter_mut()
+            .for_each(|comparison| comparison.at = now);
+    });
     if served.is_empty() {
         return pause;
     }
@@ -152,10 +160,7 @@ async fn sweep(
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
-            let (missing, is_answered) = compare_rows(context, account, &served, &inventory);
-            if is_answered {
-                set_inventory_gauges(context, account, &inventory);
-            }
+            let missing = compare_rows(context, account, &served, &inventory);
             let goes_on = confirm_missing(context, account, missing, inventory, pause).await;
             if goes_on { Duration::ZERO } else { pause }
         }
@@ -168,36 +173,26 @@ async fn sweep(
 
 /// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.
 fn pause_after(failure: &Failure, pause: Duration) -> Duration {
-    if failure.had_no_slot {
+    if failure.had_no_room && failure.class == Class::NotSent {
         SOON.min(pause)
     } else {
         pause
     }
 }
 
-/// Sets the gauges of the project that was swept, be it only at the domains that objects name: of a large one no more is ever listed.
-fn set_inventory_gauges(context: &Context, account: &SharedAccount, inventory: &Inventory) {
-    let unmanaged = inventory
-        .rows
-        .iter()
-        .filter(|row| !context.index.is_held(&row.id))
-        .count();
-    let target = account.target();
-    let unmanaged = Some(unmanaged).filter(|_| context.serves_all && inventory.complete);
-    context
-        .metrics
-        .inventory(&target.region, &target.project_id, unmanaged);
-}
-
-/// Hands every row that is news to its object. Gives the objects whose row is missing, and whether each was listed, or refused.
+/// Hands every row that is news to its object. Gives the objects whose row is missing.
 fn compare_rows(
     context: &Context,
     account: &SharedAccount,
     served: &ServedObjects,
     inventory: &Inventory,
-) -> (MissingRows, bool) {
+) -> MissingRows {
     let begun = cloud_time(context, account, inventory);
-    let (mut missing, mut is_answered) = (MissingRows::default(), true);
+    let mut missing = MissingRows::default();
+    let comparison = LastComparison {
+        at: Instant::now(),
+        project: Some(inventories::swept(context, account, inventory)),
+    };
     for kept in served {
         let object = kept.unpack();
         let place = parse::place(&object.spec);
@@ -205,8 +200,13 @@ fn compare_rows(
         if let Some(refused) = refused {
             note_failed_sweep(context, std::slice::from_ref(kept), refused);
         }
-        if !inventory.covers(place.domain()) {
-            is_answered &= refused.is_some();
+        let is_covered = inventory.covers(place.domain());
+        if is_covered || refused.is_some() {
+            context.memories.with(&kept.uid, |memory| {
+                memory.comparison = Some(comparison.clone());
+            });
+        }
+        if !is_covered {
             continue;
         }
         let rows = rows_at_place(inventory, &place, id(&object));
@@ -259,7 +259,7 @@ fn compare_rows(
             });
         }
     }
-    (missing, is_answered)
+    missing
 }
 
 /// The rows at a place. What our own create was answered with another place is ours all the same, and lies where the cloud says.

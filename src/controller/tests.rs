@@ -4,6 +4,7 @@
 //! real API server tells is left to `tests/operator`.
 
 mod adversary;
+mod alike;
 mod any_answers;
 mod applied;
 mod at_rest;
@@ -19,6 +20,7 @@ mod frugal;
 mod ghosts;
 mod gone;
 mod half_done;
+mod held;
 mod in_use;
 mod keys;
 mod late_updates;
@@ -26,6 +28,7 @@ mod left;
 mod lies;
 mod life;
 mod looks_due;
+mod meanwhile;
 mod no_room;
 mod object;
 mod observed;
@@ -53,6 +56,7 @@ mod simulation;
 mod story;
 mod strayed;
 mod stubborn;
+mod stuck;
 mod suspended;
 mod transitions;
 mod trouble;

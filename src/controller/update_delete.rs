@@ -26,7 +26,6 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
-use crate::plan::step::delete::CRD_SOON;
 use crate::platform::quota::Token;
 use crate::terms::failure::{Class, Failure};
 
@@ -87,7 +86,8 @@ impl Reconciliation<'_> {
         }
         self.load_crd().await;
         if self.facts.crd != CrdPresence::Stays {
-            return Ok(Some(RoundEnd::After(CRD_SOON)).filter(|_| !self.facts.object.deleting));
+            self.give_back();
+            return Ok(None);
         }
         let deadline = self.deadline(&account, planned);
         let call = account.delete(token, id, deadline);

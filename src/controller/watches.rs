@@ -251,6 +251,7 @@ async fn log_watch_changes(context: &Context, health: &Health) {
                 context.metrics.set_watch_up(namespace, watch.is_up);
             }
         }
+        context.metrics.set_leader_stuck(health.is_stuck());
         before = now;
         sleep(HEALTH_INTERVAL).await;
     }

@@ -86,9 +86,10 @@ impl Index {
             (Some(project), _) => Some(Arc::new(project)),
             (None, known) => known,
         };
-        let let_go = meta.deleting && !meta.finalizer;
         let id = status.and_then(|status| status.callback_id.as_deref());
-        let id = id.filter(|_| !let_go);
+        // Who is let go names nothing any more. One that does lost its finalizer before: its callback is still to be deleted.
+        let names_nothing = id.is_none() && !open;
+        let let_go = meta.deleting && !meta.finalizer && names_nothing;
         let entry = IndexEntry {
             name: meta.full_name().into(),
             uid: uid.into(),

@@ -35,6 +35,7 @@ pub fn facts(object: &RecordingCallback, settings: PlanSettings, now: Timestamp)
         settings,
         object: self::object(object),
         policies: policies(&object.spec),
+        place: place(&object.spec),
         desired: desired(&object.spec),
         last_write: operation_log::last_write(&status),
         wrote: None,

@@ -97,7 +97,7 @@ mod tests {
                 message: String::new(),
                 request_id: None,
                 retry_after: None,
-                had_no_slot: false,
+                had_no_room: false,
                 before_sending: false,
             })
         };

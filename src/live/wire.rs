@@ -1,18 +1,23 @@
 //! The JSON of the five operations, and the rows that come of it. The only file that names a field of these operations; sends nothing.
 //!
 //! Unknown fields are ignored and unknown events kept. What can't be understood is an error: a row is never left out. What is
-//! understood may be shown: no secret of the call, no control character and no endless text is in a row.
+//! understood may be shown: no secret of the call, no control character and no endless text is in a row, but for what its URL is compared by.
+
+mod lenient;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
+use self::lenient::{Several, ToldText};
+use crate::api::{EVENTS, SIGN_TYPES};
 use crate::live::answer::Page;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::content::{Content, EventSet, ReportedContent};
 use crate::plan::facts::place::Place;
+use crate::plan::facts::reported_url::ReportedUrl;
 use crate::plan::facts::row::Row;
 use crate::platform::redact::{MAX_NAME, Redactor};
 
@@ -32,8 +37,8 @@ struct Callback {
     notify_callback_url: Option<String>,
     notify_event_subscription: Option<Vec<String>>,
     sign_type: Option<String>,
-    create_time: Option<Value>,
-    update_time: Option<Value>,
+    create_time: Option<ToldText>,
+    update_time: Option<ToldText>,
 }
 
 /// The id alone, whatever stands beside it.
@@ -45,7 +50,7 @@ struct Identified {
 #[derive(Deserialize)]
 struct List {
     total: u64,
-    callback_config: Option<Vec<Callback>>,
+    callback_config: Option<Several<Callback>>,
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
@@ -109,7 +114,12 @@ pub fn check_deleted(body: &[u8]) -> Result<(), String> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
-    parse::<Map<String, Value>>(body).map(drop)
+    let text = std::str::from_utf8(body);
+    let text = text.map_err(|error| format!("the answer can't be read: {error}"))?;
+    if !text.trim_start().starts_with('{') {
+        return Err("the answer can't be read: it is no object".to_owned());
+    }
+    parse::<IgnoredAny>(body).map(drop)
 }
 
 /// The row in the answer of a GET of this id.
@@ -121,7 +131,7 @@ pub fn parse_row(body: &[u8], id: &str, secrets: &Redactor) -> Result<Row, Strin
 pub fn parse_page(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
     let list: List = parse(body)?;
     let rows = match list.callback_config {
-        Some(rows) => rows,
+        Some(Several(rows)) => rows,
         // An empty project may be told without a list.
         None if list.total == 0 => Vec::new(),
         None => return Err("the answer can't be read: it has a total and no list".to_owned()),
@@ -179,21 +189,33 @@ fn row(callback: Callback, asked: Option<&Place>, secrets: &Redactor) -> Result<
     let domain = domain.ok_or_else(|| lacks("publish_domain"))?;
     let app = app.ok_or_else(|| lacks("app"))?;
     let redacted = |text: &str, longest| secrets.presentable(text, longest);
+    // What everybody may say is no secret, whatever it looks like.
+    let named = |text: &str, known: &[&str]| {
+        if known.contains(&text) {
+            text.to_owned()
+        } else {
+            redacted(text, MAX_NAME)
+        }
+    };
+    let url = |told: String| {
+        let shown = redacted(&told, MAX_VALUE);
+        ReportedUrl::new(told.chars().take(MAX_VALUE).collect(), shown)
+    };
     let mut place = Place::new(cut(&domain), cut(&app));
     if asked.is_some_and(|asked| place != *asked) {
         place = Place::new(&redacted(&domain, MAX_VALUE), &redacted(&app, MAX_NAME));
     }
     let events = |all: Vec<String>| {
         let all = EventSet::from(all).into_iter().take(MAX_EVENTS);
-        all.map(|event| redacted(&event, MAX_NAME)).collect()
+        all.map(|event| named(&event, &EVENTS)).collect()
     };
     Ok(Row {
         id,
         place,
         content: ReportedContent {
-            url: filled(notify_callback_url).map(|url| redacted(&url, MAX_VALUE)),
+            url: filled(notify_callback_url).map(url),
             events: notify_event_subscription.map(events),
-            sign_type: filled(sign_type).map(|name| redacted(&name, MAX_NAME)),
+            sign_type: filled(sign_type).map(|name| named(&name, &SIGN_TYPES)),
         },
         create_time: time(create_time),
         update_time: time(update_time),
@@ -213,8 +235,8 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 /// Times only help to tell rows apart, so one that can't be read counts as absent.
-fn time(value: Option<Value>) -> Option<Timestamp> {
-    value?.as_str()?.trim().parse().ok()
+fn time(told: Option<ToldText>) -> Option<Timestamp> {
+    told?.0?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -21,20 +21,11 @@ impl<L> Default for Ages<L> {
 }
 
 impl<L: Ord> Ages<L> {
-    pub(super) fn now(&self, labels: L) {
-        self.map().insert(labels, Instant::now());
-    }
-
-    /// Forgets all but these. Gives what it forgot.
-    pub(super) fn keep(&self, is_kept: impl Fn(&L) -> bool) -> Vec<L> {
+    /// These, and no others any more. Gives those that were forgotten.
+    pub(super) fn set(&self, done: BTreeMap<L, Instant>) -> Vec<L> {
         let mut ages = self.map();
-        let forgotten = ages.extract_if(.., |labels, _| !is_kept(labels));
-        forgotten.map(|(labels, _)| labels).collect()
-    }
-
-    /// Whether there is none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.map().is_empty()
+        let before = std::mem::replace(&mut *ages, done).into_keys();
+        before.filter(|labels| !ages.contains_key(labels)).collect()
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<L, Instant>> {

@@ -13,6 +13,8 @@ use crate::terms::failure::Operation;
 
 /// So many combinations with an error code have a series of their own. A cloud that says what its documents say has some dozens.
 const WITH_CODE: usize = 400;
+/// What an alert asks for, which is told however many others came before.
+const ALERTED: &str = "LIVE.100011007";
 /// Stands for the error codes of all further ones.
 const OTHER: &str = "other";
 
@@ -49,7 +51,7 @@ impl CountedRequests {
             http_status: http_status.map_or("", status_label),
             error_code,
         };
-        let is_named = !["", OTHER].contains(&error_code);
+        let is_named = !["", OTHER, ALERTED].contains(&error_code);
         if is_named && !self.has_room_for(&labels) {
             labels.error_code = OTHER;
         }

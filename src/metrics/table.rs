@@ -103,17 +103,20 @@ pub(super) const DRIFT_REPAIRED: MetricRow = counter(
 pub(super) const UNMANAGED: MetricRow = gauge(
     "unmanaged_callbacks",
     &["region", "project"],
-    "Remote callbacks that belong to no object; only without --namespaces and --label-selector",
+    "Remote callbacks that belong to no object; only without --namespaces and --label-selector. Of several accounts of the project the one \
+     counts that sees most",
 );
 pub(super) const INVENTORY_AGE: MetricRow = gauge(
     "inventory_age_seconds",
     &["region", "project"],
-    "Seconds since the callbacks of the project were last listed; where there are more than 4,000, those at the domains that objects name",
+    "Seconds since the callbacks of the project were last listed, where there are more than 4,000 those at the domains that objects name; \
+     of several accounts of the project the one counts for which that is longest ago, and what was not listed since the start counts from there",
 );
 pub(super) const ACCOUNTS: MetricRow = gauge(
     "accounts",
     &["state"],
-    "Accounts in use (endpoint, project and credential by which settled objects were last seen, until then since the start their namespace) \
+    "Accounts in use (endpoint, project and access key or user by which settled objects were last seen, all tokens and temporary keys of a \
+     project being one; until then since the start their namespace) \
      by how the newest sweep of these went: reached, unreachable (no answer of the API) or refused (credential, permission or account)",
 );
 pub(super) const CLOCK_OFFSET: MetricRow = gauge(
@@ -133,6 +136,12 @@ pub(super) const WATCH_MISSED: MetricRow = counter(
     "Changes that a watch had not brought, found by comparing what it brought with a list every 10 minutes",
 );
 pub(super) const LEADER: MetricRow = gauge("leader", &[], "1 while this replica acts, else 0");
+pub(super) const LEADER_STUCK: MetricRow = gauge(
+    "leader_stuck",
+    &[],
+    "1 while this replica acts and can do nothing: the CRD can't be used, or of no namespace that it serves are the objects listed and \
+     the watch alive; else 0",
+);
 pub(super) const READ_ONLY: MetricRow = gauge(
     "read_only",
     &[],
@@ -146,7 +155,7 @@ pub(super) const BUILD_INFO: MetricRow = MetricRow {
 };
 
 #[cfg(test)]
-pub(super) const ALL: [&MetricRow; 18] = [
+pub(super) const ALL: [&MetricRow; 19] = [
     &API_REQUESTS,
     &API_DURATION,
     &API_OUTCOME_UNKNOWN,
@@ -163,6 +172,7 @@ pub(super) const ALL: [&MetricRow; 18] = [
     &WATCH_UP,
     &WATCH_MISSED,
     &LEADER,
+    &LEADER_STUCK,
     &READ_ONLY,
     &BUILD_INFO,
 ];

@@ -6,6 +6,15 @@ use tokio::time::advance;
 
 use super::*;
 
+/// A project of which something was listed just now.
+fn listed_now(project: &str) -> BTreeMap<(String, String), ProjectInventory> {
+    let told = ProjectInventory {
+        compared: Instant::now(),
+        unmanaged: Some(2),
+    };
+    [(("cn-north-4".to_owned(), project.to_owned()), told)].into()
+}
+
 fn used() -> Metrics {
     let metrics = Metrics::new(
         |code| if code == "LIVE.1" { "LIVE.1" } else { "other" },
@@ -22,7 +31,7 @@ fn used() -> Metrics {
     metrics.set_quota_limit("cn-north-4", "AKIA", 270);
     metrics.reconciled(ReconcileResult::Success, Duration::from_millis(90));
     metrics.drift_repaired();
-    metrics.inventory("cn-north-4", "0123", Some(2));
+    metrics.set_inventories(listed_now("0123"));
     metrics.set_accounts([("reached", 2), ("unreachable", 0), ("refused", 1)]);
     metrics.set_clock_offset(-1.5);
     metrics.set_watch_up("media", true);
@@ -180,12 +189,23 @@ async fn a_cloud_that_answers_whatever_there_is_makes_few_series() {
     // What there is goes on being told, and so does each status that means something.
     called(Some(429), Some("APIG.0308"));
     called(Some(429), Some("LIVE.100011007"));
+    // What an alert asks for, too.
+    let alerts = include_str!("../../deploy/monitoring/alerts.yaml");
+    let asked = alerts.split("error_code=\"").skip(1);
+    let asked: Vec<_> = asked.filter_map(|rest| rest.split('"').next()).collect();
+    for code in &asked {
+        called(Some(500), Some(code));
+    }
     let listed = samples(&metrics.encode(), "api_requests_total");
     let has = |labels: &str| {
         let labels = format!("{{operation=\"List\",http_status={labels}}} ");
         listed.iter().any(|sample| sample.starts_with(&labels))
     };
     assert!(has(r#""429",error_code="APIG.0308""#), "{listed:?}");
+    assert!(!asked.is_empty());
+    for code in asked {
+        assert!(has(&format!(r#""500",error_code="{code}""#)), "{code}");
+    }
     for status in ["200", "401", "429", "500", "2xx", "4xx", "5xx", "other"] {
         assert!(has(&format!(r#""{status}",error_code="""#)), "{status}");
     }
@@ -217,12 +237,15 @@ async fn the_age_of_the_inventory_grows_by_itself_and_ends_with_the_project() {
     advance(Duration::from_secs(90)).await;
     let age = r#"{region="cn-north-4",project="0123"} 90.0"#;
     assert_eq!(samples(&metrics.encode(), "inventory_age_seconds"), [age]);
-    metrics.inventory("cn-north-4", "0123", Some(2));
+    metrics.set_inventories(listed_now("0123"));
     assert!(samples(&metrics.encode(), "inventory_age_seconds")[0].ends_with(" 0.0"));
-    let projects = |id: &str| [("cn-north-4".to_owned(), id.to_owned())].into();
-    metrics.keep_inventories(|| projects("0123"));
-    assert_eq!(samples(&metrics.encode(), "inventory_age_seconds").len(), 1);
-    metrics.keep_inventories(|| projects("4567"));
+    metrics.set_inventories(listed_now("4567"));
+    let text = metrics.encode();
+    for name in ["inventory_age_seconds", "unmanaged_callbacks"] {
+        let told = samples(&text, name);
+        assert!(told.len() == 1 && told[0].contains("4567"), "{text}");
+    }
+    metrics.set_inventories(BTreeMap::new());
     let text = metrics.encode();
     assert!(samples(&text, "inventory_age_seconds").is_empty(), "{text}");
     assert!(samples(&text, "unmanaged_callbacks").is_empty(), "{text}");

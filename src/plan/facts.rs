@@ -9,6 +9,7 @@ pub mod operation_log;
 pub mod place;
 pub mod reason;
 pub mod record;
+pub mod reported_url;
 pub mod row;
 pub mod sanitize;
 pub mod sent_key;
@@ -44,6 +45,8 @@ pub struct Facts {
     pub object: ObjectFacts,
     /// The object's policies, read whatever else is wrong with the spec.
     pub policies: Policies,
+    /// The place that the spec names, valid or not.
+    pub place: Place,
     /// What the spec wants, or what is wrong with it.
     pub desired: Result<Desired, String>,
     /// The status as last read.

@@ -63,7 +63,7 @@ pub fn after_requeue(facts: &Facts, rest: &Requeue) -> Status {
     // What was sent is remembered beside what the cloud made of it: a look that changes nothing leaves both, so that drift stays drift.
     let follows = has_looked && facts.only_observes() && facts.status.sent.is_none();
     if rest.remote.is_some() || follows {
-        status.remote = rest.remote.as_ref().map(RemoteStatus::from);
+        status.remote = rest.remote.as_ref().map(|row| remembered(facts, row));
     }
     match (&facts.desired, facts.only_observes()) {
         (Ok(desired), true) if has_looked => {
@@ -273,7 +273,7 @@ pub fn after_update(
             update_time: last_seen_change(facts),
             ..RemoteStatus::default()
         },
-        RemoteStatus::from,
+        |row| remembered(facts, row),
     ));
     operation_log::record_change(&mut status, success(facts, Operation::Update, receipt));
     status.failures = Some(0);
@@ -327,7 +327,7 @@ fn with_callback(facts: &Facts, row: &Row, adopted: bool) -> Status {
     let mut status = facts.status.clone();
     status.callback_id = Some(row.id.clone());
     status.adopted = Some(adopted);
-    status.remote = Some(row.into());
+    status.remote = Some(remembered(facts, row));
     if let CloudAccess::Usable(target) = &facts.access {
         status.target = Some(target.into());
     }
@@ -336,6 +336,12 @@ fn with_callback(facts: &Facts, row: &Row, adopted: bool) -> Status {
     status.rejected_credential = None;
     status.plan = None;
     status
+}
+
+/// What is remembered of a row of this object.
+fn remembered(facts: &Facts, row: &Row) -> RemoteStatus {
+    let desired = facts.desired.as_ref().ok();
+    row.remembered(desired.map(|desired| &desired.content))
 }
 
 /// How things are after a write that succeeded.

@@ -14,6 +14,7 @@ pub mod manage;
 pub mod observe;
 pub mod open_record;
 pub mod preconditions;
+pub mod second;
 pub mod settled;
 pub mod situation;
 

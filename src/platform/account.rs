@@ -27,7 +27,27 @@ pub struct Account {
 
 /// Equal for the same target and whole credential.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountKey(Arc<[u8]>);
+pub struct AccountKey(Arc<AccountDigests>);
+
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct AccountDigests {
+    whole: Sha256Digest,
+    customer: Customer,
+}
+
+type Sha256Digest = [u8; digest::SHA256_OUTPUT_LEN];
+
+/// Whom the cloud tells apart of those who call, however many accounts they make of themselves: where an address is named, a region is a
+/// mere word, and of tokens and temporary keys each user may have as many as they like.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Customer(Sha256Digest);
+
+impl AccountKey {
+    /// Whom it is an account of.
+    pub fn customer(&self) -> Customer {
+        self.0.customer.clone()
+    }
+}
 
 impl fmt::Debug for AccountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +74,15 @@ impl Account {
         let credential = credential.into();
         let whole = length_prefixed(&[&target.endpoint, &target.region, &target.project_id]);
         let whole = [whole, credential.unambiguous()].concat();
-        let key = AccountKey(digest::digest(&digest::SHA256, &whole).as_ref().into());
+        let customer = [
+            target.endpoint.as_str(),
+            &target.project_id,
+            &credential.lasting_principal().unwrap_or_default(),
+        ];
+        let key = AccountKey(Arc::new(AccountDigests {
+            whole: sha256_digest(&whole),
+            customer: Customer(sha256_digest(&length_prefixed(&customer))),
+        }));
         let identity = Identity::new(&target.endpoint, &credential);
         Self {
             target,
@@ -74,6 +102,12 @@ impl Account {
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
+}
+
+fn sha256_digest(bytes: &[u8]) -> Sha256Digest {
+    let mut whole = Sha256Digest::default();
+    whole.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    whole
 }
 
 impl Identity {
@@ -183,6 +217,36 @@ mod tests {
         let second = Account::new(target, first.credential.clone(), String::new());
         assert_ne!(first.key(), second.key());
         assert_eq!(first.identity(), second.identity());
+    }
+
+    #[test]
+    fn whoever_makes_many_accounts_of_themselves_is_one_customer() {
+        let customer = |region: &str, project: &str, pairs: &[(&str, &str)]| {
+            let account = account("https://a", project, pairs);
+            let target = Target {
+                region: region.to_owned(),
+                ..account.target
+            };
+            let account = Account::new(target, account.credential, String::new());
+            account.key().customer()
+        };
+        let key = |ak, sk| [("ak", ak), ("sk", sk)];
+        let first = customer("r-1", "project", &key("TESTAK", SK));
+        assert_eq!(first, customer("r-2", "project", &key("TESTAK", "other")));
+        assert_ne!(first, customer("r-1", "other", &key("TESTAK", SK)));
+        assert_ne!(first, customer("r-1", "project", &key("TESTAL", SK)));
+        let temporary = |ak, token| {
+            customer(
+                "r-1",
+                "project",
+                &[("ak", ak), ("sk", SK), ("security_token", token)],
+            )
+        };
+        let token = |token| customer("r-1", "project", &[("token", token)]);
+        assert_eq!(temporary("ONE", "t"), temporary("TWO", "u"));
+        assert_eq!(token("one"), token("two"));
+        assert_eq!(token("one"), temporary("ONE", "t"));
+        assert_ne!(token("one"), first);
     }
 
     #[test]

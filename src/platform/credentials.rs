@@ -254,6 +254,16 @@ impl Credential {
         String::from_utf8_lossy(&whole).into_owned()
     }
 
+    /// The same of what lasts; none of a token or a temporary key, of which whoever has a key that lasts may make as many as they like.
+    pub(crate) fn lasting_principal(&self) -> Option<String> {
+        let is_made_at_will = match self {
+            Self::AkSk(pair) => pair.security_token.is_some(),
+            Self::Token(_) => true,
+            Self::Password(_) | Self::Ambient(_) => false,
+        };
+        (!is_made_at_will).then(|| self.principal())
+    }
+
     /// The whole credential as bytes that no other one has. That of this process is the same for all keys that are made for it.
     pub(crate) fn unambiguous(&self) -> Vec<u8> {
         let parts = match self {

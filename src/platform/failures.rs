@@ -3,12 +3,14 @@
 //! Pure. What a service has rules of its own for is decided first, then the error code, then the HTTP status. The text of a message
 //! decides nothing: it is not stable.
 
+mod error_body;
+
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 
+use self::error_body::{ErrorBody, FoundErrors};
 use crate::platform::clock::{date, parse_http_date};
 use crate::platform::codes;
 use crate::platform::redact::{MAX_NAME, MAX_TEXT, Redactor};
@@ -19,12 +21,6 @@ use crate::terms::failure::{Class, Failure, Operation};
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(10);
 /// A date that is further off explains a refused signature. The cloud allows 15 minutes.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// The names that the families of the cloud give to code and message, in the order in which they are tried.
-const SPELLINGS: [(&str, &str); 3] = [
-    ("error_code", "error_msg"),
-    ("errorCode", "errorMsg"),
-    ("code", "message"),
-];
 
 /// What a service knows of its own answers.
 pub struct AnswerRules {
@@ -39,15 +35,6 @@ pub const PLATFORM_RULES: AnswerRules = AnswerRules {
     class_of: |code| codes::find(code)?.class,
     is_gone: |_, _, _| false,
 };
-
-/// What the body of an unsuccessful answer says.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct ErrorBody {
-    code: Option<String>,
-    message: Option<String>,
-    detail: Option<String>,
-    request_id: Option<String>,
-}
 
 /// How a body can be read.
 enum BodyShape {
@@ -103,7 +90,7 @@ pub fn failure_of_answer(
         request_id: request_id(&response.headers, secrets)
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
-        had_no_slot: false,
+        had_no_room: false,
         before_sending: false,
     }
 }
@@ -159,7 +146,7 @@ pub fn failure_before_sending(operation: Operation, class: Class, problem: &str)
 pub fn failure_without_slot(operation: Operation) -> Failure {
     let problem = "as many calls are under way as may be, and too few of them were answered for this one to have its turn in time";
     Failure {
-        had_no_slot: true,
+        had_no_room: true,
         ..failure_before_sending(operation, Class::NotSent, problem)
     }
 }
@@ -224,61 +211,15 @@ fn shape(bytes: &[u8]) -> BodyShape {
     if bytes.trim_ascii().is_empty() {
         return BodyShape::Empty;
     }
-    match serde_json::from_slice::<Value>(bytes) {
-        Ok(value) => BodyShape::Json(find_body(&value).unwrap_or_default()),
-        Err(_) => BodyShape::Foreign,
+    match FoundErrors::read(bytes) {
+        Some(found) => BodyShape::Json(found.into_body().unwrap_or_default()),
+        None => BodyShape::Foreign,
     }
 }
 
-/// The first object, from the outside in, that has a code and a message, else the first that has a code.
-fn find_body(value: &Value) -> Option<ErrorBody> {
-    let objects = objects(value);
-    let bodies: Vec<_> = objects.into_iter().filter_map(read_body).collect();
-    let complete = bodies.iter().position(|body| body.message.is_some());
-    bodies.into_iter().nth(complete.unwrap_or_default())
-}
-
-/// An object and those within it, the outer ones first. `serde_json` bounds the depth.
-fn objects(value: &Value) -> Vec<&Map<String, Value>> {
-    match value {
-        Value::Object(object) => std::iter::once(object)
-            .chain(object.values().flat_map(objects))
-            .collect(),
-        Value::Array(items) => items.iter().flat_map(objects).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
-    }
-}
-
-fn read_body(object: &Map<String, Value>) -> Option<ErrorBody> {
-    SPELLINGS.iter().find_map(|(code, message)| {
-        Some(ErrorBody {
-            code: Some(text(object, code)?),
-            message: text(object, message),
-            detail: text(object, "error_detail"),
-            request_id: text(object, "request_id"),
-        })
-    })
-}
-
-/// Whether a body has the code of an error. `code` is a common word: it is one only beside a message.
+/// Whether a body has the code of an error.
 fn names_error(body: &[u8]) -> bool {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return false;
-    };
-    objects(&value).into_iter().any(|object| {
-        SPELLINGS.iter().any(|(code, message)| {
-            let needs_message = *code == "code";
-            text(object, code).is_some() && (!needs_message || text(object, message).is_some())
-        })
-    })
-}
-
-fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
-    match object.get(name)? {
-        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
+    FoundErrors::read(body).is_some_and(|found| found.names_error)
 }
 
 /// How long the cloud asks to wait, in seconds or up to a date by the clock that dated the answer. No other place judges it.

@@ -1,7 +1,9 @@
 //! Bytes to the cloud and bytes back: what that is for who calls, and the one way there is. Says of every failure whether the request
 //! had been handed over.
 
+mod answer;
 mod body;
+mod body_room;
 mod connector;
 mod deadline;
 mod failure;
@@ -29,6 +31,8 @@ pub use self::trust::certificate_problem;
 
 /// The largest body that is read.
 const MAX_BODY: usize = 1024 * 1024;
+/// What a connection may hold of an answer that nobody has taken yet: more than a head with the longest token of IAM.
+const MAX_BUFFER: usize = 96 * 1024;
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A request, complete with all its headers.

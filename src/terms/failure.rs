@@ -133,8 +133,9 @@ pub struct Failure {
     pub request_id: Option<String>,
     /// How long the cloud asks to wait, when that is sane (at most 10 min).
     pub retry_after: Option<Duration>,
-    /// It was not sent since as many others were under way as may be: that says nothing of the cloud, nor of the way to it.
-    pub had_no_slot: bool,
+    /// What it lacked is this process's own, which others took: a slot for the call, or room for what it read. That says nothing of the
+    /// cloud, nor of the way to it.
+    pub had_no_room: bool,
     /// It failed before the request itself was sent, whatever answer is told: that of a login, say, which the request needs first.
     pub before_sending: bool,
 }
@@ -150,7 +151,7 @@ impl Failure {
             message: message.into(),
             request_id: None,
             retry_after: None,
-            had_no_slot: false,
+            had_no_room: false,
             before_sending: false,
         }
     }

@@ -121,7 +121,7 @@ fn settled() -> Facts {
         id: ID.to_owned(),
         place: Place::new("push.example.com", "live"),
         content: ReportedContent {
-            url: Some(URL.to_owned()),
+            url: Some(URL.to_owned().into()),
             events: Some(vec![EVENT.to_owned()].into()),
             sign_type: Some(SIGN_TYPE.to_owned()),
         },

@@ -232,7 +232,16 @@ async fn what_is_not_deleted_is_taken_up_again_with_its_callback() {
     let said = release(&world, &["push"]).await;
     assert!(said.succeeded && said.stdout.contains(&format!("still held by {OTHER}")));
     assert_eq!(finalizers(&world, "push").await, [OTHER]);
+
+    // Nor does an operator that starts while they hold it take its callback for one that is to go.
+    let _operator = world.operator().await;
+    eventually("it is let go", LIMIT, async || {
+        let object = world.get("push").await.unwrap();
+        object.status?.callback_id.is_none().then_some(())
+    })
+    .await;
     assert_eq!(world.cloud.rows().len(), 1);
+    assert_eq!(world.cloud.mutations().len(), 1, "the create");
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
     await_series(&operator, available).await;
     let before = eventually("the project is swept", LIMIT, async || {
         let series = series(&operator).await;
-        let swept = |series: &String| series.contains("inventory_age_seconds");
+        let swept = |series: &String| series.contains("unmanaged_callbacks");
         series.iter().any(swept).then_some(series)
     })
     .await;

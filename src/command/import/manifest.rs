@@ -81,7 +81,10 @@ pub(super) fn manifest(row: &Row, source: &RecordingCallback, name: &str) -> Val
     let fields = [
         ("region", source.spec.region.clone().map(Value::from)),
         ("projectID", source.spec.project_id.clone().map(Value::from)),
-        ("notifyCallbackURL", url.clone().map(Value::from)),
+        (
+            "notifyCallbackURL",
+            url.as_ref().map(|url| json!(url.shown())),
+        ),
         (
             "notifyEventSubscription",
             events.as_ref().map(|events| json!(events)),

@@ -125,23 +125,32 @@ fn notes(object: &DynamicObject, result: ReleaseWord, record: Option<&Record>) -
         let what = "a create may have made a callback whose id is not known: look for it at the cloud by domain and app";
         notes.push(what.to_owned());
     }
-    if result != ReleaseWord::Released {
-        return notes;
+    let is_going = object.metadata.deletion_timestamp.is_some();
+    let names_one = object.data.pointer("/status/callbackID").is_some();
+    match result {
+        ReleaseWord::Released if is_going => notes.extend(held_by_others(object)),
+        ReleaseWord::Released => {
+            notes.push("not being deleted: an operator that starts takes it up again".to_owned());
+        }
+        ReleaseWord::NotHeld if is_going && names_one => {
+            notes.push("an operator that starts goes by its deletionPolicy".to_owned());
+        }
+        ReleaseWord::NotHeld | ReleaseWord::Gone | ReleaseWord::Failed => {}
     }
-    if object.metadata.deletion_timestamp.is_none() {
-        notes.push("not being deleted: an operator that starts takes it up again".to_owned());
-        return notes;
-    }
+    notes
+}
+
+/// Who else keeps what was let go from going.
+fn held_by_others(object: &DynamicObject) -> Option<String> {
     let others: Vec<&str> = object
         .finalizers()
         .iter()
         .map(String::as_str)
         .filter(|finalizer| *finalizer != FINALIZER)
         .collect();
-    if !others.is_empty() {
-        notes.push(format!("still held by {}", others.join(", ")));
-    }
-    notes
+    let others = others.join(", ");
+    (!others.is_empty())
+        .then(|| format!("still held by {others}; deletionPolicy Retain keeps its callback"))
 }
 
 #[cfg(test)]
@@ -216,7 +225,11 @@ mod tests {
         assert!(kept.notes[0].contains("takes it up again"), "{kept:?}");
         let two = json!({ "deletionTimestamp": DELETED, "finalizers": [FINALIZER, "other.example.com/x"] });
         let held = Released::new(&object(&two, &json!({})), ReleaseWord::Released, None);
-        assert_eq!(held.notes, ["still held by other.example.com/x"]);
+        let note = "still held by other.example.com/x; deletionPolicy Retain keeps its callback";
+        assert_eq!(held.notes, [note]);
+        let named = object(&two, &json!({ "callbackID": "e2fe84de" }));
+        let wiped = Released::new(&named, ReleaseWord::NotHeld, None);
+        assert!(wiped.notes[0].contains("deletionPolicy"), "{wiped:?}");
         let failed = Released::new(
             &object(&two, &json!({})),
             ReleaseWord::Failed,

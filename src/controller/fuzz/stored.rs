@@ -102,7 +102,7 @@ fn around() -> impl Strategy<Value = Around> {
         message: "as the test has it".to_owned(),
         request_id: Some("request".to_owned()),
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
         before_sending: false,
     });
     // A `Date` of the cloud may say anything.

@@ -1,6 +1,6 @@
 //! Whose objects are swept together, and when. Calls no more of the cloud than IAM.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -69,22 +69,6 @@ pub(super) fn groups(
         group.served.extend(served);
     }
     groups
-}
-
-/// The projects in which objects are compared, by region and id: where those call who served them last, or else where their callbacks are.
-pub(super) fn projects(context: &Context, stores: &[ObjectStore]) -> BTreeSet<(String, String)> {
-    let objects = stores.iter().flat_map(ObjectStore::all);
-    let compared = objects.filter(|object| object.is_compared);
-    let project = |object: Arc<KeptObject>| {
-        if let Some(account) = context.memories.account(&object.uid) {
-            let target = account.target();
-            return Some((target.region.clone(), target.project_id.clone()));
-        }
-        let status = object.unpack().status.clone();
-        let home = status?.target?;
-        Some((home.region, home.project_id))
-    };
-    compared.filter_map(project).collect()
 }
 
 /// As whom these objects call, by what is known of their Secret.

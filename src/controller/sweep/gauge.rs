@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
 use crate::controller::reach::{AccountReach, CallerMark, SweepReach};
-use crate::platform::account::AccountKey;
+use crate::platform::account::Customer;
 use crate::terms::failure::Failure;
 
 /// An account that the cloud has answered: one that was made up never is. Whatever calls for its objects now, they are one.
 #[derive(PartialEq, Eq, Hash)]
 enum AnsweredAccount {
-    /// It was the last that saw them.
-    SeenBy(AccountKey),
+    /// Who saw them last: as whatever they call now.
+    SeenBy(Customer),
     /// Nobody has seen them since the start: those of one namespace, since where they are only their statuses say.
     Of(String),
 }
@@ -25,13 +25,16 @@ struct HeardOfAccount {
     reach: AccountReach,
 }
 
-/// Remembers how a sweep of these objects went.
+/// Remembers how a sweep of these objects went. One that had no room here leaves it as it was.
 pub(super) fn set(
     context: &Context,
     served: &ServedObjects,
     caller: &Caller,
     failure: Option<&Failure>,
 ) {
+    if failure.is_some_and(|failure| failure.had_no_room) {
+        return;
+    }
     let reach = Some(SweepReach {
         caller: CallerMark::of(caller),
         reach: failure.map_or(AccountReach::Reached, AccountReach::of),
@@ -71,7 +74,7 @@ fn answered_accounts<T>(
             };
             let is_of_others = !seen_by.as_ref().is_some_and(|account| caller.is(account));
             let account = match seen_by {
-                Some(account) => AnsweredAccount::SeenBy(account),
+                Some(account) => AnsweredAccount::SeenBy(account.customer()),
                 None => AnsweredAccount::Of(object.namespace().to_owned()),
             };
             let heard = HeardOfAccount {

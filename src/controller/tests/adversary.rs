@@ -272,7 +272,14 @@ fn fate(chance: &mut SeededChance, verb: Verb) -> CallFate {
         6 if chance.one_in(2) => CallFate::Refused(404, chance.pick::<&str>(&UNKNOWING)),
         6 => CallFate::Refused(403, "Forbidden"),
         7 if !is_stream => CallFate::Silent { carried_out },
-        8 => CallFate::Late(Duration::from_secs(1 + chance.below(8))),
+        8 => {
+            let wait = Duration::from_secs(1 + chance.below(8));
+            if carried_out {
+                CallFate::Slow(wait)
+            } else {
+                CallFate::Late(wait)
+            }
+        }
         _ => CallFate::Broken { carried_out },
     }
 }

@@ -198,3 +198,29 @@ async fn what_is_taken_away_during_its_create_goes_by_its_newest_policy() {
         }
     }
 }
+
+/// The API server has taken the outcome and not said so yet: the watch told of the end while somebody still posted.
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_away_before_the_write_of_its_outcome_is_answered_is_cleared_away() {
+    for policy in ["Delete", "Retain"] {
+        let (script, mut world) = Script::with_world();
+        script.server(|call| match call.verb {
+            Verb::PatchStatus => CallFate::Slow(Duration::from_secs(3)),
+            _ => CallFate::Served,
+        });
+        world.start();
+        let mut spec = spec("push");
+        spec["deletionPolicy"] = json!(policy);
+        world.apply("push", &spec);
+        let is_told = |world: &ControllerWorld| {
+            let object = world.object("push").unwrap();
+            object["status"]["callbackID"].is_string()
+        };
+        assert!(world.until(HALF_AN_HOUR, is_told).await);
+        world.take_away(&key("push"));
+        world.pass(Duration::from_mins(1)).await;
+        let (rows, story) = (world.rows(&domain("push")).len(), world.story.whole());
+        assert_eq!(rows, usize::from(policy == "Retain"), "{policy}: {story}");
+        world.kill().await;
+    }
+}

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 use super::object::{NAMESPACE, PROJECT, key, spec};
 use super::script::{Script, settle};
-use super::trouble::{Peace, Troubled};
-use super::world::ControllerWorld;
+use super::trouble::{CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
+use super::world::{ControllerWorld, account};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
 use crate::controller::index_updater::IndexUpdater;
@@ -197,4 +197,96 @@ async fn a_project_that_is_too_large_to_be_listed_whole_is_told_as_listed() {
     world.server.edit(&key("push"), |_| {});
     world.pass(HOUR).await;
     assert_age(&world, |age| age > 2_400.0);
+}
+
+/// Another address that the project is reached at.
+const ELSEWHERE: &str = "https://live.cn-north-4.myhuaweicloud.eu";
+
+/// Two objects of a project, each with an account of its own.
+async fn two_accounts() -> (Arc<Script>, ControllerWorld) {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let elsewhere: Vec<_> = account("AKSECOND")
+        .into_iter()
+        .chain([("live_endpoint", ELSEWHERE)])
+        .collect();
+    world.secret("elsewhere", &elsewhere);
+    let mut other = spec("other");
+    other["credentialsSecretRef"] = json!({"name": "elsewhere"});
+    settle(&world, "other", &other).await;
+    (script, world)
+}
+
+/// What an account compares no other one of the project does, and nobody remembers it but this process.
+#[tokio::test(start_paused = true)]
+async fn the_account_that_is_furthest_behind_is_told_after_a_restart_too() {
+    let (script, mut world) = two_accounts().await;
+    world.pass(HOUR).await;
+    assert_age(&world, |age| age < 900.0);
+    script.cloud(|call| CloudCallFate {
+        answer: if call.url.contains(ELSEWHERE) {
+            TroubledAnswer::Reply(reply(503, ""))
+        } else {
+            TroubledAnswer::True
+        },
+        ..CloudCallFate::default()
+    });
+    world.pass(3 * HOUR).await;
+    assert_age(&world, |age| age > 10_000.0);
+    world.restart().await;
+    world.pass(3 * HOUR).await;
+    assert_age(&world, |age| (10_000.0..10_900.0).contains(&age));
+    script.ends();
+    world.pass(HOUR / 3).await;
+    assert_age(&world, |age| age < 900.0);
+    world.kill().await;
+}
+
+/// Whatever another account of the project is shown.
+#[tokio::test(start_paused = true)]
+async fn what_one_account_sees_that_belongs_to_no_object_is_told() {
+    let (script, mut world) = two_accounts().await;
+    world
+        .cloud()
+        .insert_row(PROJECT, "stray.example.com", "live", &RowPatch::default());
+    // The lists of the other one are without it.
+    script.cloud(|call| CloudCallFate {
+        answer: if call.url.contains(ELSEWHERE) {
+            TroubledAnswer::Edited(Arc::new(|response| {
+                let mut page: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+                if let Some(rows) = page["callback_config"].as_array_mut() {
+                    rows.retain(|row| row["publish_domain"] != "stray.example.com");
+                    page["total"] = rows.len().into();
+                }
+                response.body = page.to_string().into();
+            }))
+        } else {
+            TroubledAnswer::True
+        },
+        ..CloudCallFate::default()
+    });
+    let is_told = |world: &ControllerWorld| {
+        let told = world.samples("unmanaged_callbacks");
+        told.iter().any(|sample| sample.ends_with(" 1"))
+    };
+    assert!(world.until(HOUR, is_told).await, "{}", world.story.whole());
+    assert!(!world.until(HOUR, |world| !is_told(world)).await);
+    world.kill().await;
+}
+
+/// It tells so itself.
+#[tokio::test(start_paused = true)]
+async fn an_object_whose_callback_is_in_another_project_holds_up_no_age() {
+    let (_script, mut world) = two_accounts().await;
+    let moved = account("AKSECOND").map(|(name, value)| match name {
+        "project_id" => (name, "another-project"),
+        _ => (name, value),
+    });
+    world.secret("elsewhere", &moved);
+    world.pass(3 * HOUR).await;
+    let (_, reason) = super::object::verdict(&world.object("other").unwrap());
+    assert_eq!(reason, "TargetChanged");
+    assert_age(&world, |age| age < 900.0);
+    world.kill().await;
 }

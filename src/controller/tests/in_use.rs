@@ -151,6 +151,52 @@ async fn what_it_told_itself_goes_before_what_others_are_told_that_call_for_its_
     assert_eq!(counts_with(&same, &elsewhere, true).await, [0, 1, 0]);
 }
 
+/// Where a Secret names the address, the region is a mere word.
+#[tokio::test(start_paused = true)]
+async fn one_who_makes_up_a_region_for_each_object_is_one_account() {
+    const OBJECTS: usize = 6;
+    let (_script, mut world) = Script::with_world();
+    world.configure(|config| config.resync_interval = Duration::from_secs(10));
+    world.start();
+    let anywhere = |secret_key| {
+        with_key("AKFIRST", secret_key).map(|(key, value)| match key {
+            "region" => ("live_endpoint", "https://live.cn-north-4.myhuaweicloud.com"),
+            _ => (key, value),
+        })
+    };
+    world.secret("anywhere", &anywhere("AKFIRST-secret"));
+    for number in 0..OBJECTS {
+        let name = format!("one-{number}");
+        let mut object = spec(&name);
+        object["region"] = json!(format!("r-{number}"));
+        object["credentialsSecretRef"] = json!({"name": "anywhere"});
+        settle(&world, &name, &object).await;
+    }
+    settle_with(&world, "other", &account("AKSECOND")).await;
+    until_counts(&world, [2, 0, 0]).await;
+    world.secret("anywhere", &anywhere("wrong"));
+    until_counts(&world, [1, 0, 1]).await;
+    world.kill().await;
+}
+
+/// That says nothing of the cloud.
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_sweeps_have_no_room_here_is_as_it_was() {
+    let (_script, mut world) = Script::with_world();
+    world.configure(|config| config.resync_interval = Duration::from_secs(10));
+    world.start();
+    settle_with(&world, "push", &account("AKFIRST")).await;
+    until_counts(&world, [1, 0, 0]).await;
+    world.road.fill(true);
+    let is_other = |world: &ControllerWorld| counts(world) != [1, 0, 0];
+    assert!(
+        !world.until(MINUTE * 5, is_other).await,
+        "{:?}",
+        counts(&world)
+    );
+    world.kill().await;
+}
+
 /// Whoever can write a status can say that a callback is anywhere.
 #[tokio::test(start_paused = true)]
 async fn accounts_that_somebody_made_up_in_statuses_are_one() {

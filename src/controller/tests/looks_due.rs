@@ -1,15 +1,16 @@
-//! Looks that were put off and are due: what they show is acted on, though the API server fails just then.
+//! Looks that were put off and are due: what they show is acted on, though the API server, or the cloud, fails just then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::Method;
 use live_simulator::RowPatch;
 use serde_json::json;
 
-use super::object::{domain, spec, verdict};
-use super::script::Script;
-use super::trouble::{CallFate, Verb};
+use super::object::{PROJECT, domain, spec, verdict};
+use super::script::{Script, becomes};
+use super::trouble::{CallFate, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::ControllerWorld;
 use crate::api::RECONCILE_REQUESTED_AT;
 
@@ -43,4 +44,82 @@ async fn what_a_look_shows_that_was_put_off_is_acted_on_though_the_api_server_fa
     assert!(reads.load(Ordering::SeqCst) >= 2, "{whole}");
     let now = world.rows(&domain("push")).remove(0);
     assert_eq!(now.notify_callback_url, row.notify_callback_url, "{whole}");
+}
+
+/// The list says that it is gone, and the cloud does not say so by its id.
+#[tokio::test(start_paused = true)]
+async fn what_a_look_lacks_is_asked_for_again_when_the_cloud_does_not_answer() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    world.apply("push", &spec("push"));
+    becomes(&world, "True", "Available", Duration::from_secs(10)).await;
+    let row = world.rows(&domain("push")).remove(0);
+    world.cloud().delete_row(&row.id);
+    let mut failures = 0;
+    script.cloud(move |call| {
+        let fails = call.method == Method::GET && call.id.is_some() && failures < 2;
+        failures += usize::from(fails);
+        CloudCallFate {
+            answer: if fails {
+                TroubledAnswer::Reply(reply(503, ""))
+            } else {
+                TroubledAnswer::True
+            },
+            ..CloudCallFate::default()
+        }
+    });
+    let asked = json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: "now"}}});
+    world.merge("push", &asked);
+    let is_back = |world: &ControllerWorld| !world.rows(&domain("push")).is_empty();
+    let is_back = world.until(Duration::from_mins(2), is_back).await;
+    assert!(is_back, "{}", world.story.whole());
+}
+
+/// Whether the product is being uninstalled can't be known just then.
+#[tokio::test(start_paused = true)]
+async fn a_second_callback_is_deleted_as_soon_as_the_crd_can_be_read() {
+    let (script, mut world) = Script::with_world();
+    let cloud = world.cloud();
+    cloud.settings(|settings| settings.uniqueness = false);
+    world.start();
+    let mut is_first = true;
+    script.cloud(move |call| {
+        let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
+        CloudCallFate {
+            carried_out: !is_lost,
+            answer: if is_lost {
+                TroubledAnswer::Broken
+            } else {
+                TroubledAnswer::True
+            },
+            ..CloudCallFate::default()
+        }
+    });
+    world.apply("push", &spec("push"));
+    becomes(&world, "True", "Available", Duration::from_mins(3)).await;
+    let first = world.rows(&domain("push")).remove(0);
+    let content = RowPatch {
+        notify_callback_url: first.notify_callback_url,
+        notify_event_subscription: Some(first.notify_event_subscription),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    cloud.insert_row(PROJECT, &domain("push"), "live", &content);
+    script.server(|call| match call.verb {
+        Verb::ReadCrd => CallFate::Refused(403, "Forbidden"),
+        _ => CallFate::Served,
+    });
+    let calls = world.calls().len();
+    world.pass(Duration::from_mins(4)).await;
+    let whole = world.story.whole();
+    assert_eq!(world.rows(&domain("push")).len(), 2, "{whole}");
+    assert!(world.calls().len() <= calls + 4, "{whole}");
+    let told = verdict(&world.object("push").unwrap());
+    assert_ne!(told.0, "True", "{whole}");
+
+    script.ends();
+    let is_one = |world: &ControllerWorld| world.rows(&domain("push")).len() == 1;
+    let is_one = world.until(Duration::from_mins(3), is_one).await;
+    assert!(is_one, "{}", world.story.whole());
+    becomes(&world, "True", "Available", Duration::from_mins(1)).await;
 }

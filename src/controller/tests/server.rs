@@ -200,6 +200,12 @@ impl MemoryApiServer {
                 life.or_nothing().await;
                 Ok(serve())
             }
+            CallFate::Slow(wait) => {
+                let answer = serve();
+                tokio::time::sleep(wait).await;
+                life.or_nothing().await;
+                Ok(answer)
+            }
             CallFate::Refused(code, reason) => Ok(refused(&StoreRefusal { code, reason })),
             CallFate::Broken { carried_out } => {
                 let _ = carried_out.then(serve);

@@ -16,8 +16,8 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use http::Method;
 
-pub(super) use self::judge::is_as_declared;
-use self::judge::{JudgedTransition, gone, judged, still_keeps};
+use self::judge::{JudgedTransition, judged, still_keeps};
+pub(super) use self::judge::{gone, is_as_declared};
 use self::states::{STATES, StartState};
 use self::table::TransitionStep;
 use super::chance::SeededChance;

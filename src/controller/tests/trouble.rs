@@ -59,7 +59,10 @@ pub(super) enum CallFate {
     Silent {
         carried_out: bool,
     },
+    /// It is carried out so late, and answered at once.
     Late(Duration),
+    /// It is carried out at once, and answered so late: what it did is told by a watch before.
+    Slow(Duration),
     /// The process ends in the middle of it, before or after it is carried out.
     Fatal {
         carried_out: bool,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Method;
 use live_simulator::RowPatch;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::object::{PROJECT, domain, ready, spec, verdict};
 use super::script::{Script, settle};
@@ -163,6 +164,36 @@ async fn an_object_whose_finalizer_comes_back_says_so() {
         assert_eq!(rows, usize::from(observes), "{}", world.story.whole());
         world.kill().await;
     }
+}
+
+/// Not a webhook but a controller: each of its writes is one that the watch brings, and could be answered at once for ever.
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_takes_the_finalizer_off_is_answered_ever_more_slowly() {
+    let (script, mut world) = Script::with_world();
+    let writes = Writes::counted(&script);
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let before = writes.figures();
+    let end = Instant::now() + QUARTER;
+    let mut is_told = false;
+    while Instant::now() < end {
+        let object = world.object("push").unwrap();
+        if object["metadata"]["finalizers"] == json!([FINALIZER]) {
+            world.merge("push", &json!({"metadata": {"finalizers": null}}));
+        }
+        is_told |= message(&world).contains("another controller");
+        world.pass(Duration::from_millis(200)).await;
+    }
+    let story = world.story.whole();
+    assert!(is_told, "{story}");
+    let after = writes.figures();
+    let [metadata, statuses] = [0, 1].map(|kind| after[kind] - before[kind]);
+    assert!(metadata <= FEW, "{metadata} {story}");
+    assert!(statuses <= 2 * FEW, "{statuses} {story}");
+    let held = world.until(HEALING, is_held).await;
+    assert!(held, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::POST), 1, "{}", world.story.whole());
+    world.kill().await;
 }
 
 /// What decisions are made by, each taken off by itself, and all at once.

@@ -21,7 +21,7 @@ use super::object::{ACCOUNT, HOOKS, NAMESPACE, PROJECT, key};
 use super::server::{MemoryApiServer, StoreKey};
 use super::story::EventStory;
 use super::trouble::Troubled;
-use crate::admin::Health;
+use crate::admin::{Check, Health};
 use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
@@ -137,6 +137,8 @@ impl ControllerWorld {
         let work = tokio::spawn(async move {
             let health = Arc::new(Health::new(&config.namespaces));
             let crd = CrdCheck::new(kube);
+            // Followed by whoever calls `lead`.
+            health.set(Check::Crd, Ok(()));
             let work = lead(
                 &config,
                 outside,

@@ -52,8 +52,8 @@ impl Looks {
             namespace,
             budget,
         };
-        self.find(&want, |kept| kept.seen(&place, not_before, proof))
-            .await
+        let seen = self.find(&want, false, |kept| kept.seen(&place, not_before, proof));
+        Ok(seen.await?)
     }
 
     /// Looks at the whole project, without a call if the newest sweep is good enough.
@@ -74,7 +74,7 @@ impl Looks {
         budget: CallBudget,
     ) -> Result<Arc<Inventory>, Failure> {
         let (proof, namespace) = (Proof::Presence, String::new());
-        self.swept(WantedLook {
+        let want = WantedLook {
             scope: LookScope::Project,
             place: None,
             not_before,
@@ -82,8 +82,8 @@ impl Looks {
             lane,
             namespace,
             budget,
-        })
-        .await
+        };
+        Ok(self.swept(want, false).await?)
     }
 
     /// How many pages the project had when it was listed last.
@@ -92,14 +92,15 @@ impl Looks {
         Some(size.div_ceil(PAGE.into()).max(1))
     }
 
-    /// Tells what is wanted from what is kept, after as many looks as that takes.
+    /// Tells what is wanted from what is kept, after as many looks as that takes. Who asks has paid for the first call, unless that was
+    /// spent on a look that came to nothing.
     async fn find<T>(
         self: &Arc<Self>,
         want: &WantedLook,
+        mut has_looked: bool,
         known: impl Fn(&SeenInventories) -> Option<T>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, LookError> {
         sleep_until(want.not_before).await;
-        let mut has_looked = false;
         loop {
             let (look, is_own) = {
                 let mut board = self.lock();
@@ -109,7 +110,7 @@ impl Looks {
                 match board.join(want) {
                     Some(under_way) => (under_way, false),
                     None if has_looked && !want.budget.spend(1) => {
-                        return Err(reader::over_budget(1).into());
+                        return Err(reader::over_budget(1));
                     }
                     None => {
                         has_looked = true;
@@ -125,9 +126,13 @@ impl Looks {
         }
     }
 
-    async fn swept(self: &Arc<Self>, want: WantedLook) -> Result<Arc<Inventory>, Failure> {
-        self.find(&want, |kept| kept.swept(want.not_before, want.proof))
-            .await
+    async fn swept(
+        self: &Arc<Self>,
+        want: WantedLook,
+        has_looked: bool,
+    ) -> Result<Arc<Inventory>, LookError> {
+        let known = |kept: &SeenInventories| kept.swept(want.not_before, want.proof);
+        self.find(&want, has_looked, known).await
     }
 
     fn line_up(self: &Arc<Self>, board: &mut Board, want: &WantedLook) -> SharedLook {
@@ -157,8 +162,8 @@ impl Looks {
             };
             match (self.begin(handle.number, &scope, token), scope) {
                 (Some(token), LookScope::Domain(domain)) => {
-                    let token = token.charged_to(&want.budget);
-                    self.list(handle, &domain, namespace, token).await
+                    let paid = (namespace, want.budget);
+                    self.list(handle, &domain, paid, token).await
                 }
                 (_, scope) => match sweep.await {
                     Ok(sweep) => self.taken_along(sweep, &scope).await,
@@ -210,13 +215,13 @@ impl Looks {
         self: &Arc<Self>,
         handle: LookHandle,
         domain: &str,
-        namespace: String,
+        (namespace, budget): (String, CallBudget),
         token: Token,
     ) -> Result<(), LookError> {
         let (number, scope) = (handle.number, handle.scope.clone());
         let (lane, asked) = (handle.lane.clone(), Instant::now());
         let listed = ListReader::new(Arc::clone(self), handle)
-            .domain(domain, token)
+            .domain(domain, token.charged_to(&budget))
             .await;
         match listed {
             Ok(list) => {
@@ -234,9 +239,10 @@ impl Looks {
                     proof,
                     lane,
                     namespace,
-                    budget: CallBudget::default(),
+                    budget,
                 };
-                let sweep = self.swept(want).await?;
+                // It is made for this look: nobody else would have it made.
+                let sweep = self.swept(want, true).await?;
                 if sweep.covers(domain) {
                     Ok(())
                 } else {

@@ -354,10 +354,13 @@ fn no_room(why: NoRoom) -> LookError {
             let message = "the list of callbacks is larger than 4,000 callbacks can make it: their values are longer than any may be";
             Failure::new(Operation::List, Class::Protocol, message)
         }
-        NoRoom::GaveWay => failure(
-            "the list of callbacks is so large that others had no room beside it: it is read again later".to_owned(),
-            None,
-        ),
+        NoRoom::GaveWay => Failure {
+            had_no_room: true,
+            ..failure(
+                "the list of callbacks is so large that others had no room beside it: it is read again later".to_owned(),
+                None,
+            )
+        },
     };
     failure.into()
 }

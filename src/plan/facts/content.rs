@@ -9,6 +9,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use crate::api::status::{RemoteStatus, SentStatus};
+use crate::plan::facts::reported_url::{ReportedUrl, same_url};
 
 /// A subscription: a set of event names. The cloud keeps an order, which has no meaning.
 ///
@@ -77,7 +78,7 @@ pub struct Content {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReportedContent {
     /// Empty when nobody is notified: the cloud told null or an empty string.
-    pub url: Option<String>,
+    pub url: Option<ReportedUrl>,
     /// The subscribed events.
     pub events: Option<EventSet>,
     /// `HMACSHA256` or `MD5`, or whatever the cloud calls it.
@@ -89,7 +90,7 @@ pub struct ReportedContent {
 pub(in crate::plan) struct FieldPair {
     /// Its name in the spec.
     pub(in crate::plan) name: &'static str,
-    /// What the one says, if it tells.
+    /// What the one says, if it tells, as it may be shown.
     pub(in crate::plan) from: Option<String>,
     /// What the other says, if it tells.
     pub(in crate::plan) to: Option<String>,
@@ -133,6 +134,21 @@ impl ReportedContent {
         self.compare_fields(other).iter().all(|field| field.same)
     }
 
+    /// The same in words that may be shown: those of this content, where it says so, too, else without secrets.
+    #[must_use]
+    pub fn shown_beside(&self, known: &Content) -> Self {
+        let Self {
+            url,
+            events,
+            sign_type,
+        } = self.clone();
+        Self {
+            url: url.map(|url| url.known_by(known.url.as_deref())),
+            events,
+            sign_type,
+        }
+    }
+
     /// All fields of both: the one comparison of contents.
     pub(in crate::plan) fn compare_fields(&self, other: &Self) -> [FieldPair; 3] {
         let Self {
@@ -148,9 +164,9 @@ impl ReportedContent {
         [
             FieldPair {
                 name: "notifyCallbackURL",
-                from: url.clone(),
-                to: other_url.clone(),
-                same: same_url(url.as_deref(), other_url.as_deref()),
+                from: shown(url.as_ref()),
+                to: shown(other_url.as_ref()),
+                same: same_url(url.as_ref(), other_url.as_ref()),
             },
             FieldPair {
                 name: "notifyEventSubscription",
@@ -176,7 +192,7 @@ impl From<&Content> for ReportedContent {
             sign_type,
         } = content.clone();
         Self {
-            url,
+            url: url.map(Into::into),
             events: Some(events),
             sign_type: Some(sign_type),
         }
@@ -211,7 +227,7 @@ impl From<&RemoteStatus> for ReportedContent {
         } = remote.clone();
         let events: EventSet = notify_event_subscription.into_iter().collect();
         Self {
-            url: notify_callback_url,
+            url: notify_callback_url.map(Into::into),
             events: Some(events).filter(|events| !events.is_empty()),
             sign_type,
         }
@@ -228,7 +244,7 @@ impl From<&ReportedContent> for RemoteStatus {
         } = reported.clone();
         Self {
             id: None,
-            notify_callback_url: url,
+            notify_callback_url: shown(url.as_ref()),
             notify_event_subscription: events.into_iter().flatten().collect(),
             sign_type,
             create_time: None,
@@ -237,24 +253,8 @@ impl From<&ReportedContent> for RemoteStatus {
     }
 }
 
-/// Whether two callback URLs are the same: scheme and host without case, an empty path equals `/`, absent equals empty.
-fn same_url(a: Option<&str>, b: Option<&str>) -> bool {
-    let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
-    match (url_parts(a), url_parts(b)) {
-        (Some((scheme, host, path)), Some(other)) => {
-            let same = [(scheme, other.0), (host, other.1)];
-            path == other.2 && same.iter().all(|(a, b)| a.eq_ignore_ascii_case(b))
-        }
-        (None, None) => a == b,
-        (Some(_), None) | (None, Some(_)) => false,
-    }
-}
-
-/// Scheme, authority, and what follows; an empty path is `/`.
-fn url_parts(url: &str) -> Option<(&str, &str, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    Some((scheme, authority, path))
+fn shown(url: Option<&ReportedUrl>) -> Option<String> {
+    url.map(|url| url.shown().to_owned())
 }
 
 fn joined(events: &EventSet) -> String {
@@ -313,7 +313,7 @@ mod tests {
         assert!(empty.holds(&content()) && difference::between(&empty, &content()).is_empty());
         assert!(!empty.is_same(&ReportedContent::from(&content())));
         let nobody = ReportedContent {
-            url: Some(String::new()),
+            url: Some(String::new().into()),
             ..ReportedContent::default()
         };
         assert!(
@@ -358,43 +358,5 @@ mod tests {
         let written: Value = serde_json::from_str(status).unwrap();
         assert_eq!(serde_json::to_value(&read).unwrap(), written);
         assert_eq!(serde_json::to_string(&read).unwrap(), status);
-    }
-
-    #[test]
-    fn urls_compare_without_case_of_scheme_and_host_only() {
-        for (a, b, same) in [
-            (
-                "https://Hooks.example.com/Record",
-                "HTTPS://hooks.EXAMPLE.com/Record",
-                true,
-            ),
-            (
-                "https://hooks.example.com",
-                "https://hooks.example.com/",
-                true,
-            ),
-            (
-                "https://hooks.example.com/record",
-                "https://hooks.example.com/Record",
-                false,
-            ),
-            (
-                "https://hooks.example.com/record",
-                "https://hooks.example.com/record/",
-                false,
-            ),
-            (
-                "https://hooks.example.com",
-                "http://hooks.example.com",
-                false,
-            ),
-        ] {
-            assert_eq!(same_url(Some(a), Some(b)), same, "{a} and {b}");
-        }
-        assert!(
-            same_url(None, Some("")),
-            "the cloud may say empty for absent"
-        );
-        assert!(!same_url(None, Some("https://hooks.example.com")));
     }
 }

@@ -43,9 +43,21 @@ impl Row {
         self.reported().holds(content)
     }
 
-    /// Whether the row says what a status remembers of it.
+    /// Whether the row says what a status remembers of it, in the cloud's words or in those that were shown for them.
     pub fn is_same(&self, remote: &RemoteStatus) -> bool {
-        self.content.is_same(&remote.into())
+        let remembered = remote.into();
+        let shown = || ReportedContent::from(&RemoteStatus::from(&self.content));
+        self.content.is_same(&remembered) || shown().is_same(&remembered)
+    }
+
+    /// What a status remembers of it beside this spec, if there is one. What the spec says, too, is remembered in its words, so that
+    /// it is known again: whoever reads the one reads the other.
+    pub fn remembered(&self, wanted: Option<&Content>) -> RemoteStatus {
+        let mut row = self.clone();
+        if let Some(wanted) = wanted {
+            row.content = row.content.shown_beside(wanted);
+        }
+        RemoteStatus::from(&row)
     }
 }
 

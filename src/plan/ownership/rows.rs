@@ -138,7 +138,7 @@ mod tests {
             id: "id".to_owned(),
             place: Place::new("push.example.com", "live"),
             content: ReportedContent {
-                url: url.map(str::to_owned),
+                url: url.map(|url| url.to_owned().into()),
                 ..ReportedContent::default()
             },
             create_time: made.map(at),

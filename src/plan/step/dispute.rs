@@ -15,16 +15,11 @@ pub(in crate::plan) fn check(facts: &Facts, step: Step) -> Step {
     }
     let changes = matches!(step, Step::Update { .. } | Step::Delete { .. });
     match &facts.get_result {
-        GetResult::Row(row) if !is_at_home(facts, row) => refuse(facts, row),
+        GetResult::Row(row) if row.place != facts.place => refuse(facts, row),
         GetResult::Unasked if changes => Step::GetById,
         GetResult::Unknown(failure) if changes => Step::ReportFailure(failure.clone()),
         GetResult::Row(_) | GetResult::Gone | GetResult::Unasked | GetResult::Unknown(_) => step,
     }
-}
-
-fn is_at_home(facts: &Facts, row: &Row) -> bool {
-    let desired = facts.desired.as_ref();
-    desired.is_ok_and(|desired| row.place == desired.place)
 }
 
 /// The id is not this object's: it goes without it, or a person puts the status right.

@@ -16,6 +16,7 @@ use crate::plan::step::drift::{
 use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::held::{SpecHeld, is_as_sent};
 use crate::plan::step::preconditions::{former_endpoint, target_changed_address};
+use crate::plan::step::second::delete_second;
 use crate::plan::step::settled::{is_remembered, must_recheck, next_recheck};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, contention, look, requeue};
@@ -94,11 +95,7 @@ fn decide_by_row(facts: &Facts, desired: &Desired, row: &Row) -> Step {
     // Other rows at the same place: provably ours they go, else a human must know.
     match facts.rows_beside(row) {
         OtherRows::None => {}
-        OtherRows::Ours(other) => {
-            return Step::Delete {
-                id: other.id.clone(),
-            };
-        }
+        OtherRows::Ours(other) => return delete_second(facts, &other.id),
         OtherRows::Foreign => return report_several(facts, facts.observed.rows()),
     }
     let known = is_known(facts, row);

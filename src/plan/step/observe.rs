@@ -11,12 +11,15 @@ use crate::plan::ownership::rows::OtherRows;
 use crate::plan::step::drift::RowDrift;
 use crate::plan::step::held::{SpecHeld, is_key_as_sent};
 use crate::plan::step::preconditions::{
-    is_attempted_elsewhere, other_target, requeue_ambiguous, requeue_without_access,
-    target_changed, unusable,
+    former_endpoint, is_attempted_elsewhere, other_target, requeue_ambiguous,
+    requeue_without_access, target_changed, target_changed_address, unusable,
 };
 use crate::plan::step::settled::{UPDATE, recheck_update_at};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, drift, look, requeue};
+
+/// The action of a plan by which managing would change nothing.
+const NONE: &str = "None";
 
 /// The next step. Never one that changes the cloud.
 pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
@@ -132,11 +135,33 @@ fn find_held(facts: &Facts, desired: &Desired, row: &Row) -> Option<SpecHeld> {
     }
 }
 
-/// What managing would do, and why.
+/// What managing would do, and why; nothing, where it would tell what is in the way.
 fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
+    let (plan, message) = compare_rows(facts, desired, row);
+    match hindrance(facts, row).filter(|_| plan.action != NONE) {
+        Some(hindrance) => (action(NONE, plan.changes), format!("{message} {hindrance}")),
+        None => (plan, message),
+    }
+}
+
+/// What would keep managing from any change.
+fn hindrance(facts: &Facts, row: Option<&Row>) -> Option<String> {
+    if let SignKeyState::Missing(problem) | SignKeyState::Invalid(problem) = &facts.key {
+        return Some(problem.clone());
+    }
+    let CloudAccess::Usable(target) = &facts.access else {
+        return None;
+    };
+    let is_found = row.is_some_and(|row| facts.is_ours(row));
+    let is_elsewhere = !is_found && former_endpoint(facts, target).is_some();
+    is_elsewhere.then(|| target_changed_address(facts, target).message)
+}
+
+/// What the look and the spec come to.
+fn compare_rows(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, String) {
     let Some(row) = row else {
         let plan = if facts.other_owner.is_some() {
-            action("None", Vec::new())
+            action(NONE, Vec::new())
         } else {
             action("Create", changes(facts, desired))
         };
@@ -169,7 +194,7 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
     } else if !ours && may_adopt {
         "Adopt"
     } else {
-        "None"
+        NONE
     };
     let mut message = describe_row(row, &difference::describe(&differences), normalized);
     if word == UPDATE && differences.is_empty() {
@@ -181,8 +206,8 @@ fn compare(facts: &Facts, desired: &Desired, row: Option<&Row>) -> (PlanStatus, 
         message = format!("{message} RecordingCallback {} owns it.", owner.name);
     }
     let changes = match word {
-        "None" if normalized => Vec::new(),
-        "None" => differences,
+        NONE if normalized => Vec::new(),
+        NONE => differences,
         _ => changes(facts, desired),
     };
     (action(word, changes), message)

@@ -13,6 +13,7 @@ use crate::plan::step::foreign::{decide_foreign, report_several};
 use crate::plan::step::preconditions::{
     backoff_of_change, former_endpoint, target_changed_address,
 };
+use crate::plan::step::second::delete_second;
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Requeue, Step, look, requeue};
 use crate::terms::target::Target;
@@ -74,9 +75,7 @@ fn decide_own(facts: &Facts, settled_at: Timestamp) -> Option<Step> {
     }
     if let OtherRows::Ours(other) = facts.rows_beside(row) {
         // Once the record is closed nobody knows any more whose it was.
-        return Some(Step::Delete {
-            id: other.id.clone(),
-        });
+        return Some(delete_second(facts, &other.id));
     }
     // A recorded callback that was thought gone says nothing of the create, however alike they are: what that made may still come to lie
     // beside it.

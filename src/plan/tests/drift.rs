@@ -33,7 +33,7 @@ fn swept(world: &mut PlanWorld, row: &Row) -> Facts {
 /// The row with another URL.
 fn saying(url: &str, row: &Row) -> Row {
     let mut row = row.clone();
-    row.content.url = Some(url.to_owned());
+    row.content.url = Some(url.to_owned().into());
     row
 }
 
@@ -58,7 +58,7 @@ fn failure(class: Class) -> Failure {
         message: "no permission".to_owned(),
         request_id: None,
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
         before_sending: false,
     }
 }

@@ -364,7 +364,7 @@ fn the_first_update_time_after_our_write_is_the_baseline_if_it_can_be_ours() {
     assert!(is_news(baseline, 41), "somebody wrote it since");
     assert_eq!(drift::baseline(Some(ours), &status, &at(120)), None);
     let mut before = at(0);
-    before.content.url = Some("https://hooks.example.com/before".to_owned());
+    before.content.url = Some("https://hooks.example.com/before".to_owned().into());
     let baseline = drift::baseline(Some(ours), &status, &before);
     assert_eq!(
         baseline, None,

@@ -63,7 +63,7 @@ fn told(facts: &Facts) -> (String, Vec<String>, Stage, String) {
 
 fn with_url(row: &Row, url: usize) -> Row {
     let mut row = row.clone();
-    row.content.url = content(url).url;
+    row.content.url = content(url).url.map(Into::into);
     row
 }
 
@@ -357,4 +357,33 @@ fn what_an_attempt_made_would_be_brought_to_the_spec() {
         observe::plan_status(&facts, &desired).action
     };
     assert_eq!((action(0).as_str(), action(1).as_str()), ("None", "Update"));
+}
+
+#[test]
+fn where_managing_would_tell_what_is_in_the_way_nothing_would_be_done() {
+    let (mut nothing, _) = without_callback();
+    nothing.observed = Observed::seen(nothing.now, Vec::new(), true);
+    let (mut different, row) = observing();
+    different.observed = Observed::seen(different.now, vec![with_url(&row, 3)], true);
+    for (mut facts, action) in [(nothing.clone(), "Create"), (different, "Update")] {
+        assert_eq!(told(&facts).0, action);
+        for key in [SignKeyState::Missing, SignKeyState::Invalid] {
+            facts.key = key("The key is no key.".to_owned());
+            let (action, fields, _, sentence) = told(&facts);
+            assert_eq!(action, "None", "{sentence}");
+            assert!(!fields.is_empty() && sentence.ends_with("The key is no key."));
+        }
+    }
+
+    // What an attempt made through another address of the project may be there, and not be seen.
+    let (mut facts, target) = (nothing, settled().2);
+    let elsewhere = Target {
+        endpoint: "https://live.elsewhere.example.com".to_owned(),
+        ..target
+    };
+    let attempt = Attempt::new("newest".to_owned(), facts.now, &content(0), None);
+    facts.record = Some(Record::new("uid", &elsewhere, attempt));
+    let (action, _, _, sentence) = told(&facts);
+    assert_eq!(action, "None", "{sentence}");
+    assert!(sentence.contains(&elsewhere.endpoint), "{sentence}");
 }

@@ -16,7 +16,7 @@ use crate::plan::facts::{CloudAccess, CrdPresence, Facts, Observed, SignKeyState
 use crate::plan::outcome;
 use crate::plan::step::decide::decide;
 use crate::plan::step::open_record::next_look_for;
-use crate::plan::step::situation::Stage;
+use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Proof, Step, look};
 use crate::terms::failure::Class;
 
@@ -59,7 +59,7 @@ fn seen(facts: &mut Facts, ago: i64, rows: Vec<Row>, proven: bool) {
 pub(super) fn foreign() -> Row {
     let mut row = settled().1;
     "foreign".clone_into(&mut row.id);
-    row.content.url = content(3).url;
+    row.content.url = content(3).url.map(Into::into);
     row
 }
 
@@ -224,7 +224,7 @@ fn without_a_key_nothing_is_written_and_what_has_one_is_looked_at() {
     });
     assert_eq!(reason(&keyed), Reason::Available);
     let mut drifted = settled().1;
-    drifted.content.url = content(3).url;
+    drifted.content.url = content(3).url.map(Into::into);
     let drifted = with(&keyed, &|it| {
         it.last_write = Some(at(it, -100));
         seen(it, 0, vec![drifted.clone()], true);
@@ -353,12 +353,24 @@ fn what_the_create_made_beside_a_recorded_callback_goes_while_it_is_known_whose_
     let facts = back_again(2, |recorded| {
         let mut made = recorded.clone();
         "made".clone_into(&mut made.id);
-        made.content.url = content(1).url;
+        made.content.url = content(1).url.map(Into::into);
         made.create_time = None;
         vec![made, recorded]
     });
+    assert_eq!(decide(&facts), Step::ReadCrd);
+    let with_crd = |crd: CrdPresence| with(&facts, &|it| it.crd = crd.clone());
     let id = "made".to_owned();
-    assert_eq!(decide(&facts), Step::Delete { id });
+    assert_eq!(decide(&with_crd(CrdPresence::Stays)), Step::Delete { id });
+    let unknown = CrdPresence::Unknown("refused".to_owned());
+    for (crd, why) in [(CrdPresence::Going, "uninstalled"), (unknown, "refused")] {
+        let waits = requeue_of(decide(&with_crd(crd)));
+        let Situation {
+            reason, message, ..
+        } = waits.situation;
+        assert_eq!(reason, Reason::Updating);
+        assert!(message.contains("made") && message.contains(why));
+        assert_eq!(waits.again, Some(later(facts.now, Duration::from_mins(2))));
+    }
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn what_creates_may_have_made_through_another_address_is_not_found_to_be_gone() 
     };
     let going = |facts: &Facts| with(facts, &|it| it.object.deleting = true);
     let mut foreign = row.clone();
-    foreign.content.url = content(3).url;
+    foreign.content.url = content(3).url.map(Into::into);
     let own = Row {
         create_time: Some(at(&facts, -100)),
         ..row

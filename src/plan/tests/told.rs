@@ -319,7 +319,7 @@ fn what_was_adopted_is_ready_where_it_says_the_spec_and_no_key_is_wanted() {
     let facts = usable();
     let (_, row, _) = settled();
     let mut different = row.clone();
-    different.content.url = Some("https://foreign.example.com/".to_owned());
+    different.content.url = Some("https://foreign.example.com/".to_owned().into());
     for (row, wants_key, expected) in [
         (&row, false, "Available"),
         (&row, true, "Updating"),

@@ -98,7 +98,7 @@ fn a_url_that_a_row_does_not_tell_is_none() {
         change(&mut row.content);
         row.reported().url
     };
-    let none = Some(String::new());
+    let none = Some(String::new().into());
     assert_eq!(url(&|_| {}), none);
     assert_eq!(url(&|it| it.events = None), none);
     assert_eq!(url(&|it| it.sign_type = None), none);

@@ -160,7 +160,7 @@ fn who_waits_for_the_quota_tells_what_was_seen_meanwhile() {
     let (facts, row) = (usable(), settled().1);
     let until = later(facts.now, Duration::from_mins(10));
     let mut other = row.clone();
-    other.content.url = content(3).url;
+    other.content.url = content(3).url.map(Into::into);
     let after = |rows: &[&Row], proven| {
         let rows = rows.iter().map(|row| (*row).clone()).collect();
         let facts = with(&facts, &|it| it.observed = Observed::Unasked);

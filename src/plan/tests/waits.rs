@@ -57,7 +57,7 @@ fn what_is_seen_to_be_gone_or_different_says_that_it_waits() {
     };
     let (same, different) = (seen(&row), {
         let mut other = row.clone();
-        other.content.url = Some("https://hooks.example.com/theirs".into());
+        other.content.url = Some("https://hooks.example.com/theirs".to_owned().into());
         seen(&other)
     });
     assert_eq!(reason_of(&facts), "Available");

@@ -26,7 +26,7 @@ use crate::terms::target::Target;
 fn a_foreign_row_is_adopted_by_policy_and_by_who_knows_all() {
     let (facts, row) = (usable(), settled().1);
     let mut different = row.clone();
-    different.content.url = content(3).url;
+    different.content.url = content(3).url.map(Into::into);
     let step = |row: &Row, adoption, change: &dyn Fn(&mut Facts)| {
         let facts = with(&facts, change);
         let mut desired = facts.desired.clone().unwrap();
@@ -112,6 +112,11 @@ fn an_id_that_may_be_anothers_counts_only_where_it_was_seen_at_home() {
             assert_eq!(check(GetResult::Gone, change), *change);
             assert_eq!(check(GetResult::Row(row.clone()), change), *change);
         }
+        let invalid = with(&disputed, &|it| {
+            it.desired = Err("adoptionPolicy".to_owned());
+            it.get_result = GetResult::Row(row.clone());
+        });
+        assert_eq!(dispute::check(&invalid, delete.clone()), delete);
         assert_eq!(check(GetResult::Unasked, &rest), rest);
         assert_eq!(check(GetResult::Unknown(down.clone()), &rest), rest);
         for step in [&update, &rest] {

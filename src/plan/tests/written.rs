@@ -61,7 +61,7 @@ fn what_a_sweep_sees_asks_for_a_decision_only_where_it_is_news() {
         needs_decision(&facts.status, None, &rows)
     };
     let mut other = row.clone();
-    other.content.url = content(3).url;
+    other.content.url = content(3).url.map(Into::into);
     assert!(!needs(&[&row], &|_| {}));
     assert!(needs(&[&other], &|_| {}));
     assert!(needs(&[], &|_| {}));
@@ -147,7 +147,7 @@ fn the_first_time_after_our_write_is_its_baseline_if_the_row_is_what_was_written
         );
     }
     let mut other = at_once(0);
-    other.content.url = content(3).url;
+    other.content.url = content(3).url.map(Into::into);
     assert_eq!(kept(&other), None, "it may be what was there before");
     let unseen = with(&facts, &unseen);
     assert_eq!(
@@ -193,7 +193,7 @@ fn a_look_counts_from_the_settle_time_after_the_newest_write_on() {
 fn a_row_stands_to_the_spec_as_what_was_sent_and_what_came_of_it_say() {
     let (facts, row) = written();
     let mut other = row.clone();
-    other.content.url = content(3).url;
+    other.content.url = content(3).url.map(Into::into);
     let stands = |row: &Row, change: FactsChange<'_>| {
         let facts = with(&facts, change);
         detect(&facts, facts.desired.as_ref().unwrap(), row)

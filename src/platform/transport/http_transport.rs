@@ -10,12 +10,14 @@ use std::{
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Either, Empty, LengthLimitError, Limited};
+use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::{BodyProblem, whole};
+use super::body_room::{BodyRoom, BodyShare};
 use super::connector::Connector;
 use super::deadline::Deadline;
 use super::kept_alive::{self, KeptAlive};
@@ -23,8 +25,8 @@ use super::proxy::{Proxies, Proxy};
 use super::slots::{CallSlot, CallSlots};
 use super::trust::{Found, Source, Trust};
 use super::{
-    MAX_BODY, Request, Response, Transport, TransportError, USER_AGENT, authority, body, connector,
-    failure, single, tunnel,
+    MAX_BUFFER, Request, Response, Transport, TransportError, USER_AGENT, authority, body,
+    connector, failure, single, tunnel,
 };
 use crate::lock::lock;
 use crate::platform::clock::WallClock;
@@ -49,6 +51,7 @@ pub struct HttpTransport {
     trust_age: Duration,
     trusting: Mutex<Trusting>,
     slots: Arc<CallSlots>,
+    bodies: Arc<BodyRoom>,
     kept_alive: Mutex<KeptAlive>,
 }
 
@@ -106,6 +109,7 @@ impl HttpTransport {
                 read: Instant::now(),
             }),
             slots: Arc::new(CallSlots::new()),
+            bodies: BodyRoom::new(),
             kept_alive: Mutex::default(),
         })
     }
@@ -196,7 +200,7 @@ impl HttpTransport {
                         response.status(),
                     ))))
                 }
-                Some(_) | None => read(response, deadline).await,
+                Some(_) | None => read(response, &self.bodies.enter(&host), deadline).await,
             },
             Ok(Err(error)) => {
                 let untrusted = lock(&self.trusting).trust.problem.clone();
@@ -264,6 +268,7 @@ fn client(trust: &Trust, proxies: &Arc<Proxies>) -> Result<HttpClient, HttpTrans
         .pool_idle_timeout(kept_alive::IDLE_TIMEOUT)
         .pool_max_idle_per_host(kept_alive::TO_ONE_HOST)
         .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(MAX_BUFFER)
         .retry_canceled_requests(false)
         .build(connector.clone());
     Ok(HttpClient { pooled, connector })
@@ -308,24 +313,25 @@ pub struct HttpTransportError(#[source] rustls::Error);
 
 async fn read(
     response: http::Response<Incoming>,
+    share: &BodyShare,
     deadline: Deadline,
 ) -> Result<Response, TransportError> {
     let (parts, incoming) = response.into_parts();
     let (status, headers) = (parts.status, parts.headers);
-    let whole = Limited::new(incoming, MAX_BODY).collect();
-    let message = match timeout_at(deadline.instant, whole).await {
+    let message = match timeout_at(deadline.instant, whole(incoming, share)).await {
         Ok(Ok(body)) => {
             return Ok(Response {
                 status,
                 headers,
-                body: body.to_bytes(),
+                body,
             });
         }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            "the answer is larger than 1 MiB".to_owned()
+        Ok(Err(BodyProblem::TooLarge)) => "the answer is larger than 1 MiB".to_owned(),
+        Ok(Err(BodyProblem::GaveWay)) => {
+            "the answer was let go unread, since so many large ones came at once that there was no room for all".to_owned()
         }
-        Ok(Err(error)) => {
-            let cause = failure::innermost(error.as_ref());
+        Ok(Err(BodyProblem::Broken(error))) => {
+            let cause = failure::innermost(&error);
             format!("the answer broke off: {cause}")
         }
         Err(_) => "the answer was not complete before the deadline".to_owned(),

@@ -8,6 +8,7 @@ use http::{HeaderValue, Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 
+use super::MAX_BUFFER;
 use super::body::{self, HandOver};
 use super::connector::{Cause, Connector};
 use super::deadline::Deadline;
@@ -31,7 +32,9 @@ pub(super) async fn send(
         let path = target.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = path.parse::<Uri>()?;
     }
-    let (mut sender, work) = http1::handshake(connection).await?;
+    let mut single = http1::Builder::new();
+    single.max_buf_size(MAX_BUFFER);
+    let (mut sender, work) = single.handshake(connection).await?;
     // Ends with the answer, or with the sender.
     tokio::spawn(work);
     sender.ready().await?;

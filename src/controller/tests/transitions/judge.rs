@@ -204,7 +204,10 @@ fn not_held(world: &ControllerWorld, object: &Value) -> Option<String> {
 }
 
 /// What is being deleted goes, and leaves nothing.
-pub(super) async fn gone(world: &ControllerWorld, steps: &[TransitionStep]) -> Result<(), String> {
+pub(in crate::controller::tests) async fn gone(
+    world: &ControllerWorld,
+    steps: &[TransitionStep],
+) -> Result<(), String> {
     let gone = world
         .until(LATER, |world| world.object("push").is_none())
         .await;

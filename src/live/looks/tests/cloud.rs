@@ -77,7 +77,7 @@ impl LooksCloud {
             message: "not today".to_owned(),
             request_id: Some("request-1".to_owned()),
             retry_after: None,
-            had_no_slot: false,
+            had_no_room: false,
             before_sending: false,
         };
         self.failures.lock().unwrap().push_back(failure.clone());
@@ -183,7 +183,7 @@ impl LooksCloud {
                 message: "Request Illegal".to_owned(),
                 request_id: None,
                 retry_after: None,
-                had_no_slot: false,
+                had_no_room: false,
                 before_sending: false,
             });
         }

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 use super::{LooksAccount, ask, ask_now, cloud::LooksCloud, place};
-use crate::live::looks::Proof;
+use crate::live::looks::{LookRequest, Proof};
 use crate::plan::facts::place::Place;
+use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::Lane;
 use crate::terms::failure::Class;
 
@@ -127,6 +128,41 @@ async fn a_list_refused_with_its_filter_is_repeated_without_once_for_all() {
     assert!(calls.len() <= 9, "{calls:?}");
     let seen = account.looks.look(ask_now(&place(9000))).await.unwrap();
     assert!(seen.rows.is_empty() && seen.proves_absence);
+}
+
+/// The sweep of a domain whose filter is refused is made for the look at that domain, and charged to it.
+#[tokio::test(start_paused = true)]
+async fn a_list_without_its_filter_is_paid_by_who_looks() {
+    for (calls, made, is_seen) in [(0, 1, false), (1, 2, false), (2, 2, false), (3, 4, true)] {
+        let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
+        account.cloud.refuse_filters();
+        let budget = CallBudget::limited_to(calls);
+        let poor = account.look(LookRequest {
+            budget: budget.clone(),
+            ..ask(&place(9))
+        });
+        let poor = poor.await.unwrap();
+        assert_eq!(account.cloud.calls().len(), made, "{calls} may be made");
+        assert_eq!(poor.is_ok(), is_seen, "{poor:?}");
+        assert!(!budget.spend(1) || calls == 2, "{calls}");
+        if let Err(failure) = poor {
+            assert!(failure.message.contains("for one object"), "{failure:?}");
+        }
+    }
+}
+
+/// Who joined such a look is not told that another may make no more calls.
+#[tokio::test(start_paused = true)]
+async fn who_joined_a_look_that_was_not_paid_for_makes_its_own() {
+    let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
+    account.cloud.refuse_filters();
+    let poor = account.look(LookRequest {
+        budget: CallBudget::limited_to(0),
+        ..ask(&place(9))
+    });
+    let rich = account.look(ask(&place(9)));
+    assert!(poor.await.unwrap().is_err());
+    assert_eq!(rich.await.unwrap().unwrap().rows.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -63,7 +63,7 @@ fn failure(class: Class) -> Failure {
         message: "not so".to_owned(),
         request_id: None,
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
         before_sending: false,
     }
 }

@@ -102,6 +102,7 @@ async fn who_gave_way_is_told_so_and_reads_again_later() {
         let Some(failure) = failure else { continue };
         assert_eq!(failure.class, Class::CloudDown);
         assert!(failure.message.contains("no room"), "{failure:?}");
+        assert!(failure.had_no_room, "it says nothing of the cloud");
         assert_eq!(sweep(account).await.unwrap().rows.len(), 130);
     }
 }
@@ -133,7 +134,7 @@ async fn a_list_that_no_callbacks_make_is_refused_and_so_are_many_domains_of_the
 #[test]
 fn four_thousand_callbacks_are_less_than_a_list_may_take() {
     let mut row = LooksCloud::default().row(&Place::new(&"d".repeat(255), &"a".repeat(128)));
-    row.content.url = Some("u".repeat(2048));
+    row.content.url = Some("u".repeat(2048).into());
     row.content.events = Some(
         (0..4)
             .map(|number| format!("RECORD_FILE_COMPLETE_{number}"))

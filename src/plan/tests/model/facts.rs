@@ -53,6 +53,7 @@ impl ModelWorld {
                 suspend: object.suspend,
                 ..Policies::default()
             },
+            place: place(),
             desired: Ok(Desired {
                 place: place(),
                 content: content(object.url),

@@ -190,7 +190,7 @@ impl PlanWorld {
             found = row
                 .filter(|_| fate != Some(EffectFate::Lost) && fate != Some(EffectFate::Refused))
                 .map(|remote| {
-                    remote.row.content.url.clone_from(&wanted.url);
+                    remote.row.content.url = wanted.url.clone().map(Into::into);
                     remote.row.update_time = Some(now);
                     remote.row.clone()
                 });
@@ -287,6 +287,7 @@ impl PlanWorld {
                 requested: self.requested.clone(),
             },
             policies: self.policies,
+            place: self.spec.place.clone(),
             desired: Ok(self.spec.clone()),
             last_write: operation_log::last_write(&self.status),
             wrote: None,
@@ -350,7 +351,7 @@ pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
         message: "as the test has it".to_owned(),
         request_id: None,
         retry_after: None,
-        had_no_slot: false,
+        had_no_room: false,
         before_sending: false,
     }
 }

@@ -90,6 +90,7 @@ impl PairWorld {
                 requested: None,
             },
             policies: Policies::default(),
+            place: place(),
             desired: Ok(Desired {
                 place: place(),
                 content: content(object.url),

@@ -1,0 +1,106 @@
+//! Objects that the finalizer of another holds while they are being deleted, and that lack ours: somebody wiped it, or let them go.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+
+use super::life::Life;
+use super::object::{NAMESPACE, domain, spec, verdict};
+use super::script::{Script, settle};
+use super::trouble::CloudCallFate;
+use super::world::ControllerWorld;
+use crate::api::FINALIZER;
+use crate::cluster::raw::{RawObjects, ReleaseResult};
+
+const OTHER: &str = "example.com/other";
+const SOON: Duration = Duration::from_mins(3);
+
+/// Whether `push` is there still, by the other's finalizer alone, and holds nothing any more.
+fn is_let_go(world: &ControllerWorld) -> bool {
+    let object = world.object("push").unwrap();
+    object["status"]["callbackID"].is_null() && object["metadata"]["finalizers"] == json!([OTHER])
+}
+
+/// A world in which `push` is settled, and another controller's finalizer is on it, too.
+async fn held_by_another(world: &mut ControllerWorld) {
+    world.start();
+    settle(world, "push", &spec("push")).await;
+    let both = json!({"metadata": {"finalizers": [FINALIZER, OTHER]}});
+    world.merge("push", &both);
+    world.pass(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_command_let_go_keeps_its_callback_whoever_starts_later() {
+    let (_script, mut world) = Script::with_world();
+    held_by_another(&mut world).await;
+    world.kill().await;
+    world.delete("push");
+    let objects = RawObjects::new(world.server.client(&Life::begin()));
+    let mut object = objects.get(NAMESPACE, "push").await.unwrap().unwrap();
+    let released = objects.release(&mut object).await.unwrap();
+    assert_eq!(released, ReleaseResult::Released);
+
+    for _ in 0..2 {
+        world.start();
+        world.pass(SOON).await;
+        let whole = world.story.whole();
+        assert_eq!(world.rows(&domain("push")).len(), 1, "{whole}");
+        assert!(is_let_go(&world), "{whole}");
+        world.kill().await;
+    }
+}
+
+/// Nobody let it go, and nobody else will delete what it made: no process may take it for one that was.
+#[tokio::test(start_paused = true)]
+async fn what_lost_its_finalizer_while_it_waits_is_deleted_by_the_next_process_too() {
+    for is_restarted in [false, true] {
+        let (_script, mut world) = Script::with_world();
+        held_by_another(&mut world).await;
+        world.merge("push", &json!({"spec": {"suspend": true}}));
+        world.delete("push");
+        world.merge("push", &json!({"metadata": {"finalizers": [OTHER]}}));
+        world.pass(Duration::from_secs(5)).await;
+        assert_eq!(world.rows(&domain("push")).len(), 1);
+        if is_restarted {
+            world.restart().await;
+        }
+        world.merge("push", &json!({"spec": {"suspend": false}}));
+        world.pass(SOON).await;
+        let whole = world.story.whole();
+        assert_eq!(world.rows(&domain("push")).len(), 0, "{whole}");
+        assert!(is_let_go(&world), "{whole}");
+        world.kill().await;
+    }
+}
+
+/// Its callback is still to be deleted: whoever waits for the place must not take it over before.
+#[tokio::test(start_paused = true)]
+async fn what_lost_its_finalizer_while_it_goes_holds_its_place_until_its_callback_is_gone() {
+    let (script, mut world) = Script::with_world();
+    held_by_another(&mut world).await;
+    world.apply("other", &spec("push"));
+    world.pass(Duration::from_secs(5)).await;
+    let reason = |world: &ControllerWorld| verdict(&world.object("other").unwrap());
+    assert_eq!(reason(&world).1, "Duplicate", "{}", world.story.whole());
+    let former = world.rows(&domain("push"))[0].id.clone();
+    script.cloud(|call| CloudCallFate {
+        before: Duration::from_secs(if call.method == Method::DELETE { 8 } else { 0 }),
+        ..CloudCallFate::default()
+    });
+    world.delete("push");
+    world.pass(Duration::from_secs(1)).await;
+    assert_eq!(world.count(&Method::DELETE), 1, "{}", world.story.whole());
+    world.merge("push", &json!({"metadata": {"finalizers": [OTHER]}}));
+    for _ in 0..90 {
+        world.pass(Duration::from_secs(1)).await;
+        let rows = world.rows(&domain("push"));
+        let is_true = verdict(&world.object("other").unwrap()).0 != "True" || rows.len() == 1;
+        let holds = &world.object("other").unwrap()["status"]["callbackID"];
+        let whole = world.story.whole();
+        assert!(is_true && *holds != former.as_str(), "{whole}");
+    }
+    assert_eq!(reason(&world).0, "True", "{}", world.story.whole());
+    assert!(is_let_go(&world), "{}", world.story.whole());
+}
