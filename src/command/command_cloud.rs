@@ -22,7 +22,7 @@ use crate::config::names::Grant;
 use crate::declared::parse;
 use crate::explain;
 use crate::live::answer::{Answer, Page};
-use crate::live::client::{CallMeter, Client, RetryTokens};
+use crate::live::client::{CallMeter, Client};
 use crate::live::codes;
 use crate::live::looks::{CreateBarrier, ListRoom, Lister, Looks};
 use crate::live::rules::RulePage;
@@ -82,14 +82,7 @@ impl CommandCloud {
         let transport = Arc::new(HttpTransport::new(wall)?);
         // One for all identities: what is behind them may be one account's quota.
         let bucket = Quota::new(CALLS_PER_MINUTE).bucket("");
-        let tokens = Arc::new(Tokens(bucket.clone()));
-        let client = Client::new(
-            transport,
-            clock,
-            tokens,
-            Arc::new(Unmetered),
-            request_timeout,
-        );
+        let client = Client::new(transport, clock, Arc::new(Unmetered), request_timeout);
         Ok(Self {
             ambient: granted.map(|granted| AmbientLogin::new(granted, &client, direct, allowed)),
             client: Arc::new(client),
@@ -279,15 +272,6 @@ impl Lister for ProgressLister {
             }
             Ok(page)
         })
-    }
-}
-
-/// Second tokens, of the same bucket.
-struct Tokens(Bucket);
-
-impl RetryTokens for Tokens {
-    fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
-        Box::pin(self.0.acquire_next(Lane::Background))
     }
 }
 

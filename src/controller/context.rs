@@ -4,7 +4,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 
@@ -25,13 +24,12 @@ use crate::controller::externals::Externals;
 use crate::controller::place_locks::PlaceLocks;
 use crate::declared::index::Index;
 use crate::declared::parse;
-use crate::live::client::{CallMeter, Client, RetryTokens};
+use crate::live::client::{CallMeter, Client};
 use crate::metrics::Metrics;
 use crate::plan::facts::PlanSettings;
 use crate::plan::facts::place::Place;
-use crate::platform::account::Account;
 use crate::platform::clock::{Clock, WallClock};
-use crate::platform::quota::{Lane, Quota, Token};
+use crate::platform::quota::{Lane, Quota};
 use crate::platform::transport::Deadline;
 use crate::stop::Stop;
 use crate::terms::failure::Operation;
@@ -101,16 +99,10 @@ impl Context {
             Arc::new(Index::new(config.settle_time)),
             Arc::new(Quota::new(config.requests_per_minute)),
         );
-        let calls = CallObserver {
-            metrics: Arc::clone(&metrics),
-            quota: Arc::clone(&quota),
-        };
-        let calls = Arc::new(calls);
         let cloud = Client::new(
             Arc::clone(&outside.cloud),
             Arc::clone(&clock),
-            Arc::clone(&calls) as Arc<dyn RetryTokens>,
-            calls,
+            Arc::new(CallObserver(Arc::clone(&metrics))),
             config.request_timeout,
         );
         let memories = Arc::new(Memories::default());
@@ -231,15 +223,12 @@ impl Context {
     }
 }
 
-/// What the cloud's client needs of the rest: the metrics of its calls, and tokens for second ones.
-struct CallObserver {
-    metrics: Arc<Metrics>,
-    quota: Arc<Quota>,
-}
+/// Counts the calls of the cloud's client.
+struct CallObserver(Arc<Metrics>);
 
 impl CallMeter for CallObserver {
     fn waited(&self, lane: Lane, wait: Duration) {
-        self.metrics.quota_waited(lane.as_str(), wait);
+        self.0.quota_waited(lane.as_str(), wait);
     }
 
     fn call(
@@ -249,13 +238,6 @@ impl CallMeter for CallObserver {
         code: Option<&'static str>,
         elapsed: Duration,
     ) {
-        self.metrics.api_request(operation, status, code, elapsed);
-    }
-}
-
-impl RetryTokens for CallObserver {
-    fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token> {
-        let bucket = self.quota.bucket(&account.identity().bucket());
-        Box::pin(async move { bucket.acquire_next(Lane::Urgent).await })
+        self.0.api_request(operation, status, code, elapsed);
     }
 }

@@ -18,6 +18,7 @@ with `LIVE.103011019`), then by its error code, then by its HTTP status. The tex
 An answer without a known code counts by its status: 401 as credential, 403 as permission, 408 and 5xx as cloud down, 409 as exists, 429 as throttled,
 3xx and every other 4xx as rejected. A body that is not of this API (HTML, truncated, larger than 1 MiB, not UTF-8) counts as protocol,
 whatever the status; so does a 2xx that names an error. A code of throttling counts as overloaded when its status is 5xx.
+A change that is answered 5xx was perhaps made, whatever code the answer has: it is told as `Unknown`, looked for and not made once more at once.
 
 Texts of the cloud are shown as they came, cut to 512 characters, with control characters escaped and secrets replaced.
 ";

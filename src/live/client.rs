@@ -1,8 +1,10 @@
 //! A client of the Live API: no other part of the program calls it. Each call takes a token of the quota by value and is held back by the
 //! strikes of its credential; whether it is wanted, the callers decide.
 
+mod api_call;
 mod call;
 mod permit;
+mod proof;
 
 mod operations;
 mod payload;
@@ -10,23 +12,14 @@ mod rules;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
-
 pub use self::payload::Payload;
 pub use self::permit::CreatePermit;
-use crate::platform::account::Account;
 use crate::platform::clock::Clock;
 use crate::platform::iam::Iam;
-use crate::platform::quota::{Lane, Token};
+use crate::platform::quota::Lane;
 use crate::platform::strikes::Strikes;
 use crate::platform::transport::Transport;
 use crate::terms::failure::Operation;
-
-/// Gives the token for a call that is made once more. The first one comes with the call, in the lane that it belongs to.
-pub trait RetryTokens: Send + Sync {
-    /// Waits for a token of this account's quota.
-    fn more<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Token>;
-}
 
 /// Is told of every call that was made.
 pub trait CallMeter: Send + Sync {
@@ -53,8 +46,6 @@ pub struct Client {
     pub iam: Arc<Iam>,
     /// Holds back what the cloud would refuse.
     pub strikes: Arc<Strikes>,
-    /// Gives second tokens of the quota.
-    pub tokens: Arc<dyn RetryTokens>,
     /// Counts.
     pub meter: Arc<dyn CallMeter>,
     /// How long a look may take; a change brings its own deadline.
@@ -66,7 +57,6 @@ impl Client {
     pub fn new(
         transport: Arc<dyn Transport>,
         clock: Arc<Clock>,
-        tokens: Arc<dyn RetryTokens>,
         meter: Arc<dyn CallMeter>,
         request_timeout: Duration,
     ) -> Self {
@@ -82,7 +72,6 @@ impl Client {
             clock,
             iam: Arc::new(iam),
             strikes,
-            tokens,
             meter,
             request_timeout,
         }

@@ -98,6 +98,7 @@ mod tests {
                 request_id: None,
                 retry_after: None,
                 had_no_room: false,
+                before_sending: false,
             })
         };
         let of = |code| Some(find(code).unwrap().advice);

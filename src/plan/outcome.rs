@@ -142,17 +142,11 @@ pub fn after_sweep_failure(facts: &Facts, failure: &Failure, advice: Option<&str
     finish(facts, status, &situation)
 }
 
-/// From this HTTP status on an answer to a POST says nothing of what it made, whatever code stands in it.
-const SERVER_ERROR: u16 = 500;
-
 /// A POST failed: its record is closed when it made nothing for sure, else the settle time rules.
 fn close_or_wait(facts: &Facts, failure: &Failure, status: &mut Status, situation: &mut Situation) {
     let Some(record) = &facts.record else { return };
-    let is_answer = failure
-        .http_status
-        .is_none_or(|status| status < SERVER_ERROR);
     let closes = closes_record(failure.class, record.has_several_attempts());
-    if closes && is_answer {
+    if closes && !failure.may_have_changed() {
         status.closed_operation = record.newest().map(|newest| newest.id.clone());
         return;
     }

@@ -91,6 +91,7 @@ pub fn failure_of_answer(
             .or_else(|| body.request_id.map(|id| secrets.clean(&id, MAX_NAME))),
         retry_after: retry_after(&response.headers, now),
         had_no_room: false,
+        before_sending: false,
     }
 }
 
@@ -135,7 +136,10 @@ pub fn failure_of_unreadable(
 
 /// The failure of a request that could not be made.
 pub fn failure_before_sending(operation: Operation, class: Class, problem: &str) -> Failure {
-    Failure::new(operation, class, format!("not sent: {problem}"))
+    Failure {
+        before_sending: true,
+        ..Failure::new(operation, class, format!("not sent: {problem}"))
+    }
 }
 
 /// The failure of a request whose turn did not come, since as many others are under way as may be.

@@ -75,6 +75,7 @@ struct BucketState {
 #[derive(Debug)]
 struct Waiter {
     lane: Lane,
+    key: QueueKey,
     since: Instant,
     reply: oneshot::Sender<Token>,
 }
@@ -173,6 +174,7 @@ impl BucketShared {
             key,
             Waiter {
                 lane,
+                key: key.clone(),
                 since: Instant::now(),
                 reply,
             },
@@ -218,6 +220,7 @@ async fn dispatch(shared: Arc<BucketShared>) {
                     shared: Arc::clone(&shared),
                     taken: now,
                     lane: first.lane,
+                    key: first.key,
                     waited,
                     spent: false,
                     budget: CallBudget::default(),
@@ -239,6 +242,7 @@ pub struct Token {
     shared: Arc<BucketShared>,
     taken: Instant,
     lane: Lane,
+    key: QueueKey,
     waited: Duration,
     spent: bool,
     budget: CallBudget,
@@ -281,13 +285,26 @@ impl Token {
     pub async fn renewed(self) -> Self {
         let mut token = self;
         while token.is_void() {
-            let shared = Arc::clone(&token.shared);
-            let (lane, budget) = (token.lane, token.budget());
-            drop(token);
-            let next = Bucket { shared }.acquire_next(lane).await;
-            token = next.charged_to(&budget);
+            token = token.give_back().first().await;
         }
         token
+    }
+
+    /// Where another one for the same purpose comes from.
+    pub fn successor(&self) -> NextToken {
+        NextToken {
+            bucket: Bucket {
+                shared: Arc::clone(&self.shared),
+            },
+            lane: self.lane,
+            key: self.key.clone(),
+            budget: self.budget(),
+        }
+    }
+
+    /// Leaves it to others, since something else has to be waited for first.
+    pub fn give_back(self) -> NextToken {
+        self.successor()
     }
 
     /// The call is handed over now.
@@ -311,6 +328,34 @@ impl Drop for Token {
             drop(state);
             self.shared.returned.notify_one();
         }
+    }
+}
+
+/// Where the next token of something that has begun comes from.
+#[derive(Debug)]
+pub struct NextToken {
+    bucket: Bucket,
+    lane: Lane,
+    key: QueueKey,
+    budget: CallBudget,
+}
+
+impl NextToken {
+    /// Waits for it where the one before was waited for: whoever is one of many goes by turns.
+    pub async fn in_turn(&self) -> Token {
+        let token = self.bucket.wait_for(self.lane, self.key.clone()).await;
+        token.charged_to(&self.budget)
+    }
+
+    /// Waits for it first in its lane.
+    pub async fn first(&self) -> Token {
+        let token = self.bucket.acquire_next(self.lane).await;
+        token.charged_to(&self.budget)
+    }
+
+    /// How long the cloud is to be left alone from now on: zero, unless it has throttled lately.
+    pub fn pause(&self) -> Duration {
+        self.bucket.shared.lock().rate.pause(Instant::now())
     }
 }
 

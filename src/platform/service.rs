@@ -108,6 +108,7 @@ impl ServiceAddress<'_> {
     /// Whatever failed here, the operation that it was for has not been sent.
     pub(crate) fn as_not_sent(self, mut failure: Failure) -> Failure {
         failure.message = format!("{}: {}", self.name, failure.message);
+        failure.before_sending = true;
         failure.class = match failure.class {
             Class::Rejected | Class::Exists | Class::Gone => Class::Rejected,
             kept @ (Class::Maintenance

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// From this HTTP status on the server is in trouble.
+const SERVER_ERROR: u16 = 500;
+
 /// The five operations of the API, by the names that the status and the metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Operation {
@@ -83,7 +86,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// Whether a change that was answered so may have been made all the same.
+    /// Whether a change that was answered so may have been made all the same, whatever the HTTP status.
     pub fn may_have_happened(self) -> bool {
         matches!(self, Self::CloudDown | Self::Overloaded | Self::Protocol)
     }
@@ -133,6 +136,8 @@ pub struct Failure {
     /// What it lacked is this process's own, which others took: a slot for the call, or room for what it read. That says nothing of the
     /// cloud, nor of the way to it.
     pub had_no_room: bool,
+    /// It failed before the request itself was sent, whatever answer is told: that of a login, say, which the request needs first.
+    pub before_sending: bool,
 }
 
 impl Failure {
@@ -147,11 +152,15 @@ impl Failure {
             request_id: None,
             retry_after: None,
             had_no_room: false,
+            before_sending: false,
         }
     }
 
-    /// Whether something may have been changed all the same.
+    /// Whether something may have been changed all the same. A server in trouble says nothing of that, whatever code its answer has; but
+    /// what is gone can't be changed.
     pub fn may_have_changed(&self) -> bool {
-        self.operation.is_change() && self.class.may_have_happened()
+        let in_trouble = |status| status >= SERVER_ERROR && self.class != Class::Gone;
+        let is_open = self.class.may_have_happened() || self.http_status.is_some_and(in_trouble);
+        self.operation.is_change() && !self.before_sending && is_open
     }
 }

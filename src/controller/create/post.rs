@@ -99,7 +99,7 @@ impl Reconciliation<'_> {
 /// Whether something lies at the place now that was not seen there, be it ours or another's.
 fn place_may_be_taken<T>(reply: &Result<T, Failure>) -> bool {
     let Err(failure) = reply else { return true };
-    failure.class.may_have_happened() || failure.class == Class::Exists
+    failure.may_have_changed() || failure.class == Class::Exists
 }
 
 /// Another process may lead by now: nothing was handed over.

@@ -103,6 +103,7 @@ fn around() -> impl Strategy<Value = Around> {
         request_id: Some("request".to_owned()),
         retry_after: None,
         had_no_room: false,
+        before_sending: false,
     });
     // A `Date` of the cloud may say anything.
     let now = prop_oneof![

@@ -1,63 +1,29 @@
 //! One call from its token to its answer: authorise, spend, send, learn the cloud's time, classify, log and count.
 //!
 //! A call is made once. It is made once more only after a refusal that says why it can't have happened: a date that the
-//! cloud did not accept, or a token of ours that it did not know any more.
+//! cloud did not accept, or a token of ours that it did not know any more. A 5xx says that of no change, whatever code it has.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::live::answer::Answer;
 use crate::live::client::Client;
-use crate::live::client::permit::CallPermit;
-use crate::live::sign_key::SignKey;
+use crate::live::client::api_call::ApiCall;
+use crate::live::client::permit::{CallPermit, NO_LOGIN, too_late};
+use crate::live::client::proof::RequestAuth;
 use crate::live::{classify, codes};
 use crate::platform::account::Account;
 use crate::platform::clock::{RequestSpan, date};
-use crate::platform::credentials::{Credential, KeyPair};
 use crate::platform::failures;
 use crate::platform::quota::Token;
 use crate::platform::redact::Redactor;
-use crate::platform::request::Draft;
 use crate::platform::strikes::{CredentialPass, CredentialVerdict};
-use crate::platform::temporary::TemporaryKeys;
 use crate::platform::transport::{CallSlot, Deadline, Request, Response, reply_headers};
 use crate::terms::failure::{Class, Failure, Operation};
-
-const JSON: &str = "application/json";
-
-/// What an operation sends.
-pub(super) struct ApiCall<'a> {
-    pub(super) operation: Operation,
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) body: Option<Bytes>,
-    pub(super) key: Option<&'a SignKey>,
-    /// `None` for a look, which takes the client's own.
-    pub(super) deadline: Option<Deadline>,
-}
-
-/// What a request proved its identity with.
-enum RequestAuth {
-    /// A signature with this date.
-    Signed(Timestamp),
-    /// A token out of the Secret.
-    GivenToken,
-    /// A token that IAM made for us.
-    MadeToken(SecretString),
-    /// A signature with a key that was made for us.
-    MadeKey {
-        from: Arc<TemporaryKeys>,
-        pair: KeyPair,
-        /// The date of the signature.
-        date: Timestamp,
-    },
-}
 
 /// A call that got an answer, or none.
 struct SentCall {
@@ -66,7 +32,7 @@ struct SentCall {
     date: Option<(Timestamp, SignedDuration)>,
     /// When the answer came, in cloud time.
     at: Timestamp,
-    proof: RequestAuth,
+    auth: RequestAuth,
     secrets: Redactor,
 }
 
@@ -124,25 +90,29 @@ impl Client {
         call: &ApiCall<'_>,
     ) -> Result<AcceptedCall, Failure> {
         let (operation, deadline) = (call.operation, call.deadline);
-        let budget = token.budget();
+        let (budget, next) = (token.budget(), token.successor());
         let permit = self.admit(token, account, operation, deadline).await?;
         let (mut outcome, mut pass) = self.attempt(permit, account, call, None).await?;
+        if let Some(refused) = outcome.refused_token() {
+            self.iam.forget(account, refused);
+        }
         if let Some(again) = outcome.retry_reason() {
-            let is_affordable = budget.spend(again.calls());
-            if !(is_affordable && self.renew(account, &again, &outcome.proof, call).await) {
-                // What is not tried again for want of calls says nothing of the credential.
-                return if is_affordable {
-                    finished(outcome, pass)
-                } else {
-                    Err(over_budget(operation))
-                };
+            // What is not tried again for want of calls or of time says nothing of the credential.
+            if !budget.spend(again.calls()) {
+                return Err(over_budget(operation));
             }
-            let token = self.tokens.more(account).await;
+            let renewed = renew(&again, &outcome.auth, operation);
+            let renewed = self.in_time(deadline, renewed).await;
+            if !renewed.ok_or_else(|| too_late(operation, NO_LOGIN))? {
+                return finished(outcome, pass);
+            }
             let ahead = match again {
                 RetryReason::Date(ahead) => Some(ahead),
                 RetryReason::Token | RetryReason::Key => None,
             };
-            let permit = CallPermit { token, pass };
+            let permit = self
+                .regained(&next, pass, account, operation, deadline)
+                .await?;
             (outcome, pass) = self.attempt(permit, account, call, ahead).await?;
             if let (RetryReason::Date(_), Err(failure)) = (again, &mut outcome.result)
                 && failure.class == Class::Credential
@@ -151,27 +121,6 @@ impl Client {
             }
         }
         finished(outcome, pass)
-    }
-
-    /// Gets rid of what was refused. Whether there is anything else to try.
-    async fn renew(
-        &self,
-        account: &Account,
-        again: &RetryReason,
-        proof: &RequestAuth,
-        call: &ApiCall<'_>,
-    ) -> bool {
-        match (again, proof) {
-            (RetryReason::Date(_), _) => true,
-            (RetryReason::Token, RequestAuth::MadeToken(refused)) => {
-                self.iam.forget(account, refused);
-                true
-            }
-            (RetryReason::Key, RequestAuth::MadeKey { from, pair, .. }) => {
-                from.replace(pair, call.operation).await
-            }
-            (RetryReason::Token | RetryReason::Key, _) => false,
-        }
     }
 
     /// Sends once, dated as if the cloud's clock were so far `ahead`, where that is given. An error here means that the request could not
@@ -188,7 +137,7 @@ impl Client {
         if let Some(key) = call.key {
             secrets.hide(key.expose());
         }
-        let (permit, slot, (request, proof)) = self
+        let (permit, slot, (request, auth)) = self
             .ready(permit, account, call, ahead, &mut secrets)
             .await?;
         let CallPermit { token, pass } = permit;
@@ -221,7 +170,7 @@ impl Client {
             result,
             date,
             at,
-            proof,
+            auth,
             secrets,
         };
         Ok((outcome, pass))
@@ -239,10 +188,12 @@ impl Client {
         secrets: &mut Redactor,
     ) -> Result<(CallPermit<'a>, CallSlot, (Request, RequestAuth)), Failure> {
         loop {
+            let (ready, proof) = self.proven(permit, account, call).await?;
+            permit = ready;
             let prepared = async {
-                let prepared = self.prepare(account, call, ahead, secrets).await?;
+                let request = self.request(account, call, ahead, proof, secrets)?;
                 let slot = self.slot(account, call.operation, call.deadline).await?;
-                Ok((slot, prepared))
+                Ok((slot, request))
             };
             match prepared.await {
                 Ok((slot, prepared)) if permit.holds() => return Ok((permit, slot, prepared)),
@@ -258,59 +209,6 @@ impl Client {
                 .admit(permit.token, account, operation, deadline)
                 .await?;
         }
-    }
-
-    /// The request, and what proves the identity in it.
-    async fn prepare(
-        &self,
-        account: &Account,
-        call: &ApiCall<'_>,
-        ahead: Option<SignedDuration>,
-        secrets: &mut Redactor,
-    ) -> Result<(Request, RequestAuth), Failure> {
-        let endpoint = &account.target.endpoint;
-        let now = || match ahead {
-            Some(ahead) => self.clock.ahead(ahead),
-            None => self.clock.now(endpoint),
-        };
-        let draft = Draft {
-            method: call.method.clone(),
-            endpoint,
-            path: &call.path,
-            query: &call.query,
-            headers: vec![
-                ("content-type", JSON.to_owned()),
-                ("x-project-id", account.target.project_id.clone()),
-            ],
-            body: call.body.clone(),
-        };
-        let (request, proof) = match &*account.credential {
-            Credential::AkSk(pair) => {
-                let now = now();
-                (draft.signed(pair, now, secrets), RequestAuth::Signed(now))
-            }
-            Credential::Token(token) => (draft.with_token(token, secrets), RequestAuth::GivenToken),
-            Credential::Password(user) => {
-                let token = self.iam.token(account, user, call.operation).await?;
-                (
-                    draft.with_token(&token, secrets),
-                    RequestAuth::MadeToken(token),
-                )
-            }
-            Credential::Ambient(temporary) => {
-                let pair = temporary.key(call.operation).await;
-                let pair = pair.map_err(|problem| problem.into_failure(call.operation))?;
-                let date = now();
-                let request = draft.signed(&pair, date, secrets);
-                let from = Arc::clone(temporary);
-                (request, RequestAuth::MadeKey { from, pair, date })
-            }
-        };
-        let problem = "project id or credential has a character that a header can't hold";
-        let request = request.ok_or_else(|| {
-            failures::failure_before_sending(call.operation, Class::Rejected, problem)
-        })?;
-        Ok((request, proof))
     }
 
     fn log_call(
@@ -343,6 +241,17 @@ impl Client {
         );
         self.meter
             .call(operation, status, code.map(codes::label), elapsed);
+    }
+}
+
+/// Makes another of what was refused. Whether there is anything else to try.
+async fn renew(again: &RetryReason, auth: &RequestAuth, operation: Operation) -> bool {
+    match (again, auth) {
+        (RetryReason::Key, RequestAuth::MadeKey { from, pair, .. }) => {
+            from.replace(pair, operation).await
+        }
+        // A token was forgotten.
+        (RetryReason::Date(_) | RetryReason::Token | RetryReason::Key, _) => true,
     }
 }
 
@@ -380,17 +289,26 @@ impl RetryReason {
 }
 
 impl SentCall {
-    /// Whether it is worth while to make the call once more.
+    /// The token of ours that was not taken.
+    fn refused_token(&self) -> Option<&SecretString> {
+        let RequestAuth::MadeToken(token) = &self.auth else {
+            return None;
+        };
+        let failure = self.result.as_ref().err()?;
+        (failure.class == Class::Credential).then_some(token)
+    }
+
+    /// Whether it is worth while to make the call once more, and can't be once too often.
     fn retry_reason(&self) -> Option<RetryReason> {
         let failure = self.result.as_ref().err()?;
-        if failure.class != Class::Credential {
+        if failure.class != Class::Credential || failure.may_have_changed() {
             return None;
         }
         let anew = |signed: Timestamp| {
             let (date, ahead) = self.date?;
             failures::is_skewed(failure, signed, date).then_some(RetryReason::Date(ahead))
         };
-        match &self.proof {
+        match &self.auth {
             RequestAuth::Signed(signed) => anew(*signed),
             RequestAuth::MadeToken(_) => Some(RetryReason::Token),
             RequestAuth::MadeKey { date, .. } => anew(*date).or(Some(RetryReason::Key)),

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use super::{Client, CreatePermit, call::ApiCall, payload::Payload};
+use super::{Client, CreatePermit, api_call::ApiCall, payload::Payload};
 use crate::live::answer::{Answer, Page};
 use crate::live::wire;
 use crate::plan::facts::GetResult;

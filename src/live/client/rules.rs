@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::Client;
-use super::call::ApiCall;
+use super::api_call::ApiCall;
 use crate::live::answer::Answer;
 use crate::live::rules::{self, RulePage};
 use crate::platform::account::Account;

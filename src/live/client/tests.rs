@@ -6,8 +6,7 @@ mod fuzz;
 mod permits;
 mod simulated;
 mod stage;
-
-use std::sync::atomic::Ordering;
+mod turns;
 
 use http::{StatusCode, header};
 use jiff::Timestamp;
@@ -21,6 +20,8 @@ use crate::plan::facts::content::{Content, EventSet};
 use crate::plan::facts::place::Place;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
+use crate::platform::account::Account;
+use crate::platform::quota::Token;
 use crate::platform::transport::{Deadline, TransportError};
 use crate::terms::failure::{Class, Failure};
 
@@ -200,8 +201,9 @@ async fn an_empty_answer_is_fine_for_a_change_and_none_for_a_look() {
 
 #[tokio::test(start_paused = true)]
 async fn a_create_whose_token_could_not_be_made_was_not_sent() {
-    let cases: [(stage::StageReply, Class); 6] = [
+    let cases: [(stage::StageReply, Class); 7] = [
         (refusal(500, "IAM.0006", None).into(), Class::NotSent),
+        (refusal(503, "IAM.0062", None).into(), Class::Credential),
         (
             TransportError::AfterHandOver("reset".to_owned()).into(),
             Class::NotSent,
@@ -216,7 +218,7 @@ async fn a_create_whose_token_could_not_be_made_was_not_sent() {
         stage.reply(reply);
         let failure = create(&stage, &stage.account).await.unwrap_err();
         assert_eq!(failure.class, class, "{failure:?}");
-        assert!(!failure.class.may_have_happened() && failure.message.starts_with("IAM: "));
+        assert!(!failure.may_have_changed() && failure.message.starts_with("IAM: "));
         assert_eq!(stage.sent().len(), 1);
     }
 }

@@ -48,7 +48,7 @@ impl Outcome {
     fn of(failure: &Failure) -> Self {
         if failure.class == Class::NotSent || !failure.operation.is_change() {
             Self::Failed
-        } else if failure.class.may_have_happened() {
+        } else if failure.may_have_changed() {
             Self::Unknown
         } else {
             Self::Rejected

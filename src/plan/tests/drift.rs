@@ -59,6 +59,7 @@ fn failure(class: Class) -> Failure {
         request_id: None,
         retry_after: None,
         had_no_room: false,
+        before_sending: false,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::{Attempt, Record};
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{later, next_second};
-use crate::plan::facts::{CloudAccess, Desired, Facts, Observed, conditions};
+use crate::plan::facts::{CloudAccess, Desired, Facts, Observed, conditions, operation_log};
 use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::situation::{Situation, Stage};
 use crate::plan::step::{Requeue, backoff};
@@ -243,6 +243,38 @@ fn an_answer_of_a_server_in_trouble_says_nothing_of_what_a_create_made() {
         let is_closed = status.closed_operation.as_deref() == Some("attempt-1");
         assert_eq!(is_closed, closes, "{http_status}");
         assert_eq!(reason(&status), "RequestRejected", "its code is told");
+    }
+}
+
+/// What was to be had first, such as a login, failed in trouble of its own: the create itself was not sent.
+#[test]
+fn a_server_in_trouble_that_was_asked_first_says_that_a_create_was_not_sent() {
+    for class in [Class::NotSent, Class::Credential] {
+        let facts = with_attempts(usable(), 1);
+        let of_login = Failure {
+            http_status: Some(503),
+            before_sending: true,
+            ..failure(class)
+        };
+        let (status, _) = outcome::after_failure(&facts, &of_login, None, facts.now);
+        assert_eq!(status.closed_operation.as_deref(), Some("attempt-1"));
+    }
+}
+
+/// The settle time of a PUT that may have been carried out begins with its answer.
+#[test]
+fn an_answer_of_a_server_in_trouble_says_nothing_of_what_an_update_did() {
+    let (facts, _, _) = settled();
+    for (http_status, outcome, is_open) in [(401, "Rejected", false), (502, "Unknown", true)] {
+        let refused = Failure {
+            operation: Operation::Update,
+            http_status: Some(http_status),
+            ..failure(Class::Credential)
+        };
+        let (status, _) = outcome::after_failure(&facts, &refused, None, facts.now);
+        assert_eq!(status.operations[0].outcome, outcome);
+        assert_eq!(operation_log::is_update_unknown(&status), is_open);
+        assert_eq!(reason(&status), "CredentialsRejected", "its code is told");
     }
 }
 

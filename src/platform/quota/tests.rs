@@ -331,3 +331,33 @@ async fn what_nobody_holds_is_forgotten_though_it_was_throttled() {
     assert_eq!(quota.bucket(&last).limit(), 270);
     assert_eq!((held.limit(), quota.bucket("held").limit()), (135, 135));
 }
+
+/// A crowd that waited for something else comes back all at once.
+#[tokio::test(start_paused = true)]
+async fn who_gave_a_token_back_waits_in_the_turn_of_its_namespace() {
+    let bucket = Quota::new(60).bucket("test");
+    let budget = CallBudget::limited_to(1);
+    let token = bucket.acquire(Lane::Create, "crowd").await;
+    let next = token.charged_to(&budget).give_back();
+    assert_eq!(at_once(&bucket).await, 1, "it went to others");
+    let crowd = join_all((0..20).map(|_| async {
+        let token = next.in_turn().await;
+        assert_eq!(token.lane(), Lane::Create);
+        token.spend().accepted();
+    }));
+    let began = Instant::now();
+    let one = async {
+        sleep(Duration::from_millis(1)).await;
+        drop(bucket.acquire(Lane::Create, "one").await);
+        began.elapsed()
+    };
+    let first = async {
+        sleep(Duration::from_millis(1)).await;
+        assert!(next.first().await.budget().spend(1));
+        began.elapsed()
+    };
+    let ((one, first), _) = futures::join!(async { futures::join!(one, first) }, crowd);
+    assert!(first < Duration::from_secs(2), "{first:?}");
+    assert!(one < Duration::from_secs(4), "{one:?}");
+    assert!(!budget.spend(1), "it is charged to whom the former was");
+}

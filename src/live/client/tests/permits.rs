@@ -14,7 +14,10 @@ fn throttle(seconds: &'static str) -> crate::platform::transport::Response {
     response
 }
 
-async fn create_with(stage: &ClientStage, token: Token) -> Result<Answer<Option<Row>>, Failure> {
+pub(super) async fn create_with(
+    stage: &ClientStage,
+    token: Token,
+) -> Result<Answer<Option<Row>>, Failure> {
     let (place, content) = (place(), content());
     let payload = Payload {
         place: &place,
@@ -26,7 +29,7 @@ async fn create_with(stage: &ClientStage, token: Token) -> Result<Answer<Option<
     stage.client.create(permit, account, payload).await
 }
 
-async fn list_with(stage: &ClientStage, token: Token) -> Result<Answer<Page>, Failure> {
+pub(super) async fn list_with(stage: &ClientStage, token: Token) -> Result<Answer<Page>, Failure> {
     let account = &stage.account;
     stage.client.list(token, account, None, 0, 100).await
 }
@@ -109,14 +112,14 @@ async fn who_waited_for_a_login_does_not_send_what_was_forbidden_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_waits_for_a_first_answer_no_longer_than_its_deadline() {
+async fn a_change_waits_for_a_first_answer_no_longer_than_it_may() {
     let stage = ClientStage::new(&AK);
     let probe = stage.client.strikes.enter(&stage.account.credential).await;
     let token = stage.token().await;
     let start = Instant::now();
     let failure = create_with(&stage, token).await.unwrap_err();
     assert_eq!(failure.class, Class::NotSent);
-    assert_eq!(start.elapsed(), Duration::from_secs(15));
+    assert_eq!(start.elapsed(), Duration::from_millis(7_500));
     assert!(stage.sent().is_empty());
     drop(probe);
 }

@@ -30,12 +30,6 @@ impl CallMeter for Quiet {
     fn call(&self, _: Operation, _: Option<u16>, _: Option<&'static str>, _: Duration) {}
 }
 
-impl RetryTokens for Bucket {
-    fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
-        Box::pin(self.acquire_next(Lane::Urgent))
-    }
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "the simulator lives in real time"
@@ -58,13 +52,7 @@ impl SimulatedScene {
         let clock = Arc::new(Clock::new(Arc::clone(&wall)));
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(wall).unwrap());
         let bucket = Quota::new(60_000).bucket("test");
-        let client = Client::new(
-            transport,
-            clock,
-            Arc::new(bucket.clone()),
-            Arc::new(Quiet),
-            Duration::from_secs(10),
-        );
+        let client = Client::new(transport, clock, Arc::new(Quiet), Duration::from_secs(10));
         Self {
             simulator,
             client,

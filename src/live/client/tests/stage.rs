@@ -4,25 +4,29 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::*;
+use crate::platform::account::Account;
 use crate::platform::clock::WallClock;
 use crate::platform::credentials::CredentialSet;
-use crate::platform::quota::{Bucket, Lane, Quota};
+use crate::platform::quota::{Bucket, Lane, Quota, Token};
 use crate::platform::transport::{CallSlot, Deadline, Request, Response, TransportError};
 use crate::terms::target::Target;
 
 /// Noon, as a `Date` header says it.
 pub(super) const DATE: &str = "Wed, 25 Nov 2026 12:00:00 GMT";
+
+const SILENT_IAM: &str = "https://silent-iam.example.com";
 
 pub(super) fn noon() -> Timestamp {
     "2026-11-25T12:00:00Z".parse().unwrap()
@@ -49,8 +53,6 @@ type StageScript = Box<dyn FnOnce(&Request) -> StageReply + Send>;
 pub(super) struct ClientStage {
     pub(super) client: Client,
     pub(super) account: Account,
-    /// How many second tokens were asked for.
-    pub(super) more: Arc<AtomicUsize>,
     pub(super) metered: Arc<Mutex<Vec<Metered>>>,
     script: Arc<Scripted>,
     bucket: Bucket,
@@ -90,26 +92,24 @@ pub(super) fn issued(token: &str) -> Response {
 
 impl ClientStage {
     pub(super) fn new(pairs: &[(&str, &str)]) -> Self {
+        Self::with_quota(pairs, 6_000)
+    }
+
+    pub(super) fn with_quota(pairs: &[(&str, &str)], per_minute: u32) -> Self {
         let wall: WallClock = Arc::new(noon);
         let clock = Arc::new(Clock::new(wall));
         let script = Arc::new(Scripted::default());
-        let (more, metered) = (Arc::default(), Arc::default());
-        let bucket = Quota::new(6_000).bucket("test");
-        let counted = Counted {
-            more: Arc::clone(&more),
-            bucket: bucket.clone(),
-        };
+        let metered: Arc<Mutex<Vec<Metered>>> = Arc::default();
+        let bucket = Quota::new(per_minute).bucket("test");
         let client = Client::new(
             script.clone(),
             clock,
-            Arc::new(counted),
             Arc::new(Recorder(Arc::clone(&metered))),
             Duration::from_secs(15),
         );
         Self {
             client,
-            account: account(pairs),
-            more,
+            account: account(pairs, "project", "https://iam.example.com"),
             metered,
             script,
             bucket,
@@ -117,7 +117,11 @@ impl ClientStage {
     }
 
     pub(super) async fn token(&self) -> Token {
-        self.bucket.acquire(Lane::Create, "test").await
+        self.token_of("test").await
+    }
+
+    pub(super) async fn token_of(&self, namespace: &str) -> Token {
+        self.bucket.acquire(Lane::Create, namespace).await
     }
 
     pub(super) async fn create_permit(&self) -> CreatePermit {
@@ -164,17 +168,22 @@ impl ClientStage {
     }
 }
 
-fn account(pairs: &[(&str, &str)]) -> Account {
+/// An account whose IAM never answers.
+pub(super) fn without_iam(pairs: &[(&str, &str)], project: &str) -> Account {
+    account(pairs, project, SILENT_IAM)
+}
+
+fn account(pairs: &[(&str, &str)], project: &str, iam: &str) -> Account {
     let target = Target {
         region: "cn-north-4".to_owned(),
-        project_id: "project".to_owned(),
+        project_id: project.to_owned(),
         endpoint: "https://live.example.com".to_owned(),
     };
     let data = pairs
         .iter()
         .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()));
     let credential = CredentialSet::read(&data.collect()).unwrap().credential;
-    Account::new(target, credential, "https://iam.example.com".to_owned())
+    Account::new(target, credential, iam.to_owned())
 }
 
 #[derive(Default)]
@@ -198,8 +207,14 @@ impl Transport for Scripted {
     fn send(
         &self,
         request: Request,
-        _: Deadline,
+        deadline: Deadline,
     ) -> BoxFuture<'_, Result<Response, TransportError>> {
+        if request.url.starts_with(SILENT_IAM) {
+            return Box::pin(async move {
+                sleep_until(deadline.instant).await;
+                Err(TransportError::AfterHandOver("no answer".to_owned()))
+            });
+        }
         let script = self
             .replies
             .lock()
@@ -209,18 +224,6 @@ impl Transport for Scripted {
         let reply = script(&request);
         self.sent.lock().unwrap().push(request);
         Box::pin(async { reply.0 })
-    }
-}
-
-struct Counted {
-    more: Arc<AtomicUsize>,
-    bucket: Bucket,
-}
-
-impl RetryTokens for Counted {
-    fn more<'a>(&'a self, _: &'a Account) -> BoxFuture<'a, Token> {
-        self.more.fetch_add(1, Ordering::SeqCst);
-        Box::pin(self.bucket.acquire_next(Lane::Urgent))
     }
 }
 

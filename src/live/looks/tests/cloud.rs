@@ -78,6 +78,7 @@ impl LooksCloud {
             request_id: Some("request-1".to_owned()),
             retry_after: None,
             had_no_room: false,
+            before_sending: false,
         };
         self.failures.lock().unwrap().push_back(failure.clone());
         failure
@@ -183,6 +184,7 @@ impl LooksCloud {
                 request_id: None,
                 retry_after: None,
                 had_no_room: false,
+                before_sending: false,
             });
         }
         assert!(

@@ -30,7 +30,7 @@ fn moment(second: i64) -> Timestamp {
 
 fn failure(operation: Operation, class: Class) -> Failure {
     Failure {
-        http_status: Some(500),
+        http_status: Some(400),
         code: Some("LIVE.1".to_owned()),
         request_id: Some("0815".to_owned()),
         ..Failure::new(operation, class, "it went wrong")
@@ -57,7 +57,7 @@ fn an_entry_tells_all_of_its_call() {
     assert_eq!(succeeded, expected);
     let expected = OperationStatus {
         outcome: "Rejected".to_owned(),
-        http_status: Some(500),
+        http_status: Some(400),
         error_code: Some("LIVE.1".to_owned()),
         error_message: Some("it went wrong".to_owned()),
         attempt: Some(3),
@@ -82,6 +82,65 @@ fn an_outcome_follows_from_operation_and_class() {
     }
     let update = failed(Operation::Update, Class::CloudDown, 0);
     assert!(!is_unknown_create(&update));
+}
+
+#[test]
+fn a_server_in_trouble_tells_the_outcome_of_no_change_that_was_sent() {
+    for (http_status, operation, class, before_sending, expected) in [
+        (
+            499,
+            Operation::Update,
+            Class::Credential,
+            false,
+            Outcome::Rejected,
+        ),
+        (
+            500,
+            Operation::Update,
+            Class::Credential,
+            false,
+            Outcome::Unknown,
+        ),
+        (
+            503,
+            Operation::Create,
+            Class::Exists,
+            false,
+            Outcome::Unknown,
+        ),
+        (
+            503,
+            Operation::Get,
+            Class::Credential,
+            false,
+            Outcome::Failed,
+        ),
+        // What is not there can't be changed; nor can a login that fails change anything.
+        (
+            500,
+            Operation::Update,
+            Class::Gone,
+            false,
+            Outcome::Rejected,
+        ),
+        (
+            503,
+            Operation::Update,
+            Class::Credential,
+            true,
+            Outcome::Rejected,
+        ),
+    ] {
+        let failure = Failure {
+            http_status: Some(http_status),
+            before_sending,
+            ..failure(operation, class)
+        };
+        let entry = failure_entry(&failure, moment(0), 1);
+        assert_eq!(outcome(&entry), Some(expected), "{failure:?}");
+        let is_open = expected == Outcome::Unknown;
+        assert_eq!(failure.may_have_changed(), is_open, "{failure:?}");
+    }
 }
 
 #[test]

@@ -352,5 +352,6 @@ pub(in crate::plan::tests) fn failure(class: Class) -> Failure {
         request_id: None,
         retry_after: None,
         had_no_room: false,
+        before_sending: false,
     }
 }
