@@ -3,6 +3,7 @@
 pub(super) mod comparison;
 pub(super) mod lost_update;
 pub(super) mod restored;
+pub(super) mod sighting;
 pub(super) mod unwritten;
 pub(super) mod versions;
 
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use self::comparison::LastComparison;
 use self::lost_update::LostUpdateMemory;
 use self::restored::RestoredMemory;
+use self::sighting::Sighting;
 use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
@@ -29,7 +31,7 @@ use crate::lock::lock;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
-use crate::plan::facts::{GetResult, Observed, OtherOwner, Rewrites};
+use crate::plan::facts::{OtherOwner, Rewrites};
 use crate::plan::step::contention::HOUR;
 use crate::plan::step::drift;
 use crate::platform::account::AccountKey;
@@ -51,7 +53,7 @@ pub(super) struct ObjectMemory {
     pub(super) written: Option<Arc<RecordingCallback>>,
     /// The version that the watch brought last and that is no more: a read or write of ours that began later showed an older one. The API
     /// server's storage went back.
-    pub(super) undone: Option<u64>,
+    pub(super) undone: Option<Box<u64>>,
     /// The newest record that this process has seen or written, where the object that is planned on does not have it: it may have lost it.
     pub(super) record: Option<Box<Record>>,
     /// A read of ours did not find it any more, of which the watch has not told.
@@ -385,23 +387,6 @@ impl ObjectMemory {
         };
         later(now, until.saturating_duration_since(Instant::now()))
     }
-}
-
-/// What was seen at an object's place by somebody who decides nothing.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sighting {
-    /// By whom it was seen.
-    pub(super) account: AccountKey,
-    /// What a list showed.
-    pub(super) observed: Observed,
-    /// When that list was begun: in what time at the cloud that was may be known better by now.
-    pub(super) begun: Instant,
-    /// The id that this is told of, where one was asked for or changed: another that is recorded since is not what was meant.
-    pub(super) about: Option<Box<str>>,
-    /// What a GET of that said.
-    pub(super) get_result: GetResult,
-    /// A change of it that was answered as if the callback were gone.
-    pub(super) not_found: Option<Failure>,
 }
 
 #[cfg(test)]

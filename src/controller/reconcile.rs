@@ -11,7 +11,7 @@ use tracing::{error, warn};
 
 use super::context::Context;
 use super::inputs::Inputs;
-use super::memory::Sighting;
+use super::memory::sighting::Sighting;
 use super::runner::RequeueAfter;
 use super::store::KeptObject;
 use super::worker_slots::WorkerSlot;

@@ -19,8 +19,9 @@ use tracing::debug;
 
 use super::account::SharedAccount;
 use super::context::Context;
+use super::memory::ObjectMemory;
 use super::memory::comparison::LastComparison;
-use super::memory::{ObjectMemory, Sighting};
+use super::memory::sighting::Sighting;
 use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
 use crate::declared::parse;

@@ -13,7 +13,7 @@ use crate::cluster::event::EventType;
 use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::memory::Sighting;
+use crate::controller::memory::sighting::Sighting;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// From this HTTP status on the server is in trouble.
-const SERVER_ERROR: u16 = 500;
+pub const SERVER_ERROR: u16 = 500;
 
 /// The five operations of the API, by the names that the status and the metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::plan::step::backoff;
 
-/// So often they are put back at once: people and GitOps tools replace metadata now and then.
+/// So often they are put back at once: people and `GitOps` tools replace metadata now and then.
 const AT_ONCE: u32 = 3;
 /// First and longest pause after that.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(2));

@@ -10,7 +10,7 @@ use crate::plan::facts::record::Record;
 impl ObjectMemory {
     /// A watch has brought this version.
     fn forget_written(&mut self, brought: u64) {
-        self.undone.take_if(|undone| *undone != brought);
+        self.undone.take_if(|undone| **undone != brought);
         if self.undone.is_none() {
             self.written
                 .take_if(|written| parse::version(written) <= brought);
@@ -33,7 +33,9 @@ impl ObjectMemory {
         brought: Option<u64>,
     ) {
         let is_older = |brought: &u64| parse::version(&object) < *brought;
-        self.undone = brought.filter(is_older).or(self.undone);
+        if let Some(undone) = brought.filter(is_older) {
+            self.undone = Some(Box::new(undone));
+        }
         self.written = Some(object);
     }
 

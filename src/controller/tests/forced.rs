@@ -204,9 +204,12 @@ async fn what_is_taken_away_during_its_create_goes_by_its_newest_policy() {
 async fn what_is_taken_away_before_the_write_of_its_outcome_is_answered_is_cleared_away() {
     for policy in ["Delete", "Retain"] {
         let (script, mut world) = Script::with_world();
-        script.server(|call| match call.verb {
-            Verb::PatchStatus => CallFate::Slow(Duration::from_secs(3)),
-            _ => CallFate::Served,
+        script.server(|call| {
+            if call.verb == Verb::PatchStatus {
+                CallFate::Slow(Duration::from_secs(3))
+            } else {
+                CallFate::Served
+            }
         });
         world.start();
         let mut spec = spec("push");

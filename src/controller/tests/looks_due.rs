@@ -105,9 +105,12 @@ async fn a_second_callback_is_deleted_as_soon_as_the_crd_can_be_read() {
     };
     let cloud = world.cloud();
     cloud.insert_row(PROJECT, &domain("push"), "live", &content);
-    script.server(|call| match call.verb {
-        Verb::ReadCrd => CallFate::Refused(403, "Forbidden"),
-        _ => CallFate::Served,
+    script.server(|call| {
+        if call.verb == Verb::ReadCrd {
+            CallFate::Refused(403, "Forbidden")
+        } else {
+            CallFate::Served
+        }
     });
     let calls = world.calls().len();
     world.pass(Duration::from_mins(4)).await;

@@ -208,12 +208,13 @@ async fn ends_well(world: &ControllerWorld, work: Work, change: &Meanwhile) -> R
 async fn is_done(world: &ControllerWorld, work: Work, change: &Meanwhile) -> Result<(), String> {
     match change {
         Meanwhile::Deleted | Meanwhile::TakenAway => is_gone(world),
-        Meanwhile::Replaced => is_as_declared(world, true),
         Meanwhile::Step(step) if work == Work::Delete => {
             gone(world, std::slice::from_ref(step)).await
         }
         Meanwhile::Removed if work == Work::Delete => is_gone(world),
-        Meanwhile::Step(_) | Meanwhile::Removed => is_as_declared(world, true),
+        Meanwhile::Step(_) | Meanwhile::Replaced | Meanwhile::Removed => {
+            is_as_declared(world, true)
+        }
     }
 }
 

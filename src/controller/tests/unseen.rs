@@ -27,11 +27,11 @@ fn silent_on(world: &ControllerWorld, names: &[&str]) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EndShown {
     /// The list lacks it.
-    ByList,
+    Missing,
     /// Another one has its name.
-    ByNamesake,
+    Replaced,
     /// The storage is restored from a backup of before it, and the list shows that.
-    ByBackup,
+    Undone,
 }
 
 /// The watch falls silent at one moment of the object's create, which takes some seconds, and at another the object goes.
@@ -50,12 +50,12 @@ async fn goes_unseen(silent_at: Duration, gone_at: Duration, shown: EndShown) {
     world.pass(silent_at).await;
     silent_on(&world, &["push"]);
     world.pass(gone_at.saturating_sub(silent_at)).await;
-    if shown == EndShown::ByBackup {
+    if shown == EndShown::Undone {
         world.server.go_back(backup);
     } else {
         world.take_away(&key("push"));
     }
-    if shown == EndShown::ByNamesake {
+    if shown == EndShown::Replaced {
         silent_on(&world, &[]);
         let mut other = spec("push");
         other["publishDomain"] = domain("other").into();
@@ -75,7 +75,7 @@ async fn goes_unseen(silent_at: Duration, gone_at: Duration, shown: EndShown) {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_made_for_an_object_and_goes_unseen_with_it_is_cleared_away() {
-    for shown in [EndShown::ByList, EndShown::ByNamesake, EndShown::ByBackup] {
+    for shown in [EndShown::Missing, EndShown::Replaced, EndShown::Undone] {
         for gone in 1..=6 {
             for silent in 0..gone {
                 let at = |second: u64| Duration::from_millis(500 + 1_000 * second);

@@ -1,6 +1,6 @@
 //! From the end of a call to what it says of the credential. Pure.
 
-use crate::terms::failure::{Class, Failure};
+use crate::terms::failure::{Class, Failure, SERVER_ERROR};
 
 /// What an answer says of the credential that asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,10 @@ impl CredentialVerdict {
             .as_deref()
             .is_some_and(|code| code.starts_with("LIVE."));
         match failure.class {
-            Class::Credential if failure.http_status.is_some() => Self::Refused,
+            // Nor does a server in trouble know whom it speaks to, whatever code it finds for that.
+            Class::Credential if failure.http_status.is_some_and(|it| it < SERVER_ERROR) => {
+                Self::Refused
+            }
             Class::Rejected | Class::Exists | Class::Gone | Class::Permission if by_live => {
                 Self::Accepted
             }

@@ -103,6 +103,12 @@ pub(super) fn reasons(
                 "SignKeyMissing",
                 "SignKeyInvalid",
                 if observed { "ObserveOnly" } else { "Available" },
+                // A region is a word: the project is known by its id.
+                if circumstances.is_duplicate && target.project == PROJECT {
+                    "Duplicate"
+                } else {
+                    "Available"
+                },
                 if is_refused(spec) {
                     "RequestRejected"
                 } else {

@@ -60,6 +60,16 @@ fn only_live_itself_vouches_for_a_credential() {
     assert_eq!(verdict(Class::Rejected, Some("APIG.0101")), Unknown);
     assert_eq!(verdict(Class::ClockSkew, Some("APIG.0303")), Unknown);
     assert_eq!(verdict(Class::CloudDown, None), Unknown);
+    for (status, says) in [
+        (401, Refused),
+        (499, Refused),
+        (500, Unknown),
+        (502, Unknown),
+    ] {
+        let mut failure = failures::failure_before_sending(Operation::List, Class::Credential, "");
+        failure.http_status = Some(status);
+        assert_eq!(CredentialVerdict::of_failure(&failure), says, "{status}");
+    }
     let held_back = failures::failure_before_sending(Operation::List, Class::Credential, "");
     let verdict = CredentialVerdict::of_failure(&held_back);
     assert_eq!(verdict, Unknown, "it is counted already");
