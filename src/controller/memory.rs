@@ -23,7 +23,6 @@ use self::unwritten::UnwrittenStatus;
 use super::account::SharedAccount;
 use super::allowance::Allowance;
 use super::inputs::{InputsMark, SourcesMark};
-use super::leftover::Leftover;
 use super::reach::SweepReach;
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
@@ -168,8 +167,8 @@ impl Memories {
     }
 
     /// A reconcile has ended. What it was decided on counts only if it ended well: else the difference is still to be acted on. Gives
-    /// what the object has left if it went meanwhile, where a create came to no end, by a panic: nobody else clears that away.
-    pub(super) fn ended(&self, uid: &str, well: bool) -> Option<Leftover> {
+    /// how the object was last, where a create came to no end, by a panic: if it went meanwhile nobody else clears away what it left.
+    pub(super) fn ended(&self, uid: &str, well: bool) -> Option<Arc<RecordingCallback>> {
         let mut memories = self.lock();
         let memory = memories.get_mut(uid)?;
         let inputs = memory.deciding.take();
@@ -177,8 +176,7 @@ impl Memories {
             memory.decided = inputs;
         }
         let was_posting = std::mem::take(&mut memory.posting);
-        let last = memory.written.clone().filter(|_| was_posting)?;
-        Leftover::of(last, memory, false)
+        memory.written.clone().filter(|_| was_posting)
     }
 
     /// The credentials that served an object last.

@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::context::Context;
 use super::inputs::Inputs;
+use super::leftover::Leftover;
 use super::memory::sighting::Sighting;
 use super::runner::RequeueAfter;
 use super::store::KeptObject;
@@ -56,9 +57,12 @@ pub(super) async fn reconcile(
     let slot = WorkerSlot::take(&context.workers, object.namespace()).await;
     let began = Instant::now();
     let result = catch_panic(Box::pin(plan_rounds(&context, &object, slot))).await;
-    let left = context.memories.ended(&object.uid, result.is_ok());
-    if let Some(left) = left.filter(|_| !context.index.has(&object.uid)) {
-        context.clear_away(left);
+    let (memories, uid) = (&context.memories, &object.uid);
+    let last = memories.ended(uid, result.is_ok());
+    if let Some(last) = last.filter(|_| !context.index.has(uid)) {
+        if let Some(left) = memories.with(uid, |memory| Leftover::of(last, memory, false)) {
+            context.clear_away(left);
+        }
     }
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kube::{Api, api::PostParams};
-use live_simulator::{LoggedOperation::Create, ScriptedFault, ScriptedPayload};
+use live_simulator::{LoggedOperation, LoggedOperation::Create, ScriptedFault, ScriptedPayload};
 use recording_callback_operator::api::RecordingCallback;
 use serde_json::json;
 
@@ -65,8 +65,11 @@ async fn objects_namespaces_domains_and_unknown_codes_add_no_series() {
     await_series(&operator, available).await;
     let before = eventually("the project is swept", LIMIT, async || {
         let series = series(&operator).await;
-        let swept = |series: &String| series.contains("unmanaged_callbacks");
-        series.iter().any(swept).then_some(series)
+        let compared = |series: &String| series.contains("inventory_age_seconds");
+        let lists = world.cloud.counters().by_operation;
+        let lists = lists.get(&LoggedOperation::List).copied();
+        // The look before the create, and several sweeps: what one of them tells is told.
+        (series.iter().any(compared) && lists >= Some(4)).then_some(series)
     })
     .await;
 

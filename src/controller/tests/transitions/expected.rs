@@ -94,27 +94,7 @@ pub(super) fn reasons(
             return or_as_it_was(&["CredentialsRejected", "PermissionDenied"]);
         }
         ExpectedReady::At(target, ExpectedLogin::Good) if !target.is_usual() => {
-            // Another place, at which there may be anything.
-            return vec![
-                "Available",
-                "Conflict",
-                "PermissionDenied",
-                "CredentialsRejected",
-                "SignKeyMissing",
-                "SignKeyInvalid",
-                if observed { "ObserveOnly" } else { "Available" },
-                // A region is a word: the project is known by its id.
-                if circumstances.is_duplicate && target.project == PROJECT {
-                    "Duplicate"
-                } else {
-                    "Available"
-                },
-                if is_refused(spec) {
-                    "RequestRejected"
-                } else {
-                    "Available"
-                },
-            ];
+            return at_another_place(&target, spec, observed, circumstances);
         }
         ExpectedReady::At(..) => {}
     }
@@ -158,6 +138,30 @@ fn is_readdressed(world: &ControllerWorld, object: &Value) -> bool {
     let endpoint = values.get("live_endpoint");
     let attempted = attempted_endpoint(object).filter(|_| object["status"]["callbackID"].is_null());
     attempted.is_some_and(|attempted| endpoint.is_some_and(|endpoint| *endpoint != attempted))
+}
+
+/// The same at another place than the usual one: there may be anything.
+fn at_another_place(
+    target: &ExpectedTarget,
+    spec: &Value,
+    observed: bool,
+    circumstances: Circumstances,
+) -> Vec<&'static str> {
+    // A region is a word: the project is known by its id.
+    let is_duplicate = circumstances.is_duplicate && target.project == PROJECT;
+    let reasons = [
+        ("Available", true),
+        ("Conflict", true),
+        ("PermissionDenied", true),
+        ("CredentialsRejected", true),
+        ("SignKeyMissing", true),
+        ("SignKeyInvalid", true),
+        ("ObserveOnly", observed),
+        ("Duplicate", is_duplicate),
+        ("RequestRejected", is_refused(spec)),
+    ];
+    let may = reasons.into_iter().filter(|(_, may)| *may);
+    may.map(|(reason, _)| reason).collect()
 }
 
 /// The same where the credentials lead to another cloud, of what lies at home or may lie there.
