@@ -59,10 +59,10 @@ pub(super) async fn reconcile(
     let result = catch_panic(Box::pin(plan_rounds(&context, &object, slot))).await;
     let (memories, uid) = (&context.memories, &object.uid);
     let last = memories.ended(uid, result.is_ok());
-    if let Some(last) = last.filter(|_| !context.index.has(uid)) {
-        if let Some(left) = memories.with(uid, |memory| Leftover::of(last, memory, false)) {
-            context.clear_away(left);
-        }
+    let last = last.filter(|_| !context.index.has(uid));
+    let left = |last| memories.with(uid, |memory| Leftover::of(last, memory, false));
+    if let Some(left) = last.and_then(left) {
+        context.clear_away(left);
     }
     let outcome = match &result {
         Ok(_) => ReconcileResult::Success,
