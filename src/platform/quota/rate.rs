@@ -5,8 +5,9 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-/// The cloud counts calls in windows of this length.
-const WINDOW: Duration = Duration::from_mins(1);
+/// The cloud counts calls in windows of a minute. One may be on its way for half a second, so that what was handed over longer than
+/// a minute ago may have come within the same one.
+const WINDOW: Duration = Duration::from_millis(60_500);
 /// What a token costs, in nanoseconds times calls per minute: whole numbers, so that nothing is lost by rounding.
 const COST: u64 = 60_000_000_000;
 /// The pause after a throttled call, unless the cloud asks for a longer one.

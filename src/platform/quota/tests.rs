@@ -361,3 +361,24 @@ async fn who_gave_a_token_back_waits_in_the_turn_of_its_namespace() {
     assert!(one < Duration::from_secs(4), "{one:?}");
     assert!(!budget.spend(1), "it is charged to whom the former was");
 }
+
+/// What is handed over comes to the cloud a little later, the first calls, which have to connect, later than others.
+#[tokio::test(start_paused = true)]
+async fn no_minute_of_the_cloud_has_more_calls_though_some_are_longer_on_their_way() {
+    let began = Instant::now();
+    let mut rate = Rate::new(270, began);
+    let (mut now, mut spent) = (began + Duration::from_secs(10), Vec::new());
+    while spent.len() < 600 {
+        match rate.ready(now) {
+            Ok(()) => {
+                rate.take();
+                rate.spend(now);
+                spent.push(now);
+            }
+            Err(later) => now = later,
+        }
+    }
+    let on_the_way = Duration::from_millis(400);
+    let is_apart = |calls: &[Instant]| calls[280] - calls[0] > Duration::from_mins(1) + on_the_way;
+    assert!(spent.windows(281).all(is_apart));
+}
