@@ -20,7 +20,7 @@ use crate::plan::step::{Proof, Requeue, Step, look, requeue, requeue_at};
 use crate::terms::target::Target;
 
 /// When it is asked again whether the product is being uninstalled, where that is not known or is so.
-pub const CRD_SOON: Duration = Duration::from_secs(30);
+const CRD_SOON: Duration = Duration::from_secs(30);
 
 /// The next step.
 pub(in crate::plan) fn decide(facts: &Facts) -> Step {
