@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::object::{domain, spec, verdict};
-use super::script::{Script, becomes};
+use super::script::{Script, becomes, of_stranger};
 use super::trouble::{CallFate, CloudCall, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, account};
 use crate::api::RECONCILE_REQUESTED_AT;
@@ -33,22 +33,13 @@ fn wants_the_place(world: &ControllerWorld, name: &str, values: &[(&str, &str)])
     object
 }
 
-/// What somebody answers at an address of his own: there are no callbacks, and what is made there has an id that he chose.
-fn of_stranger(call: &CloudCall, id: &str) -> CloudCallFate {
-    let answer = match (&call.method, &call.id) {
-        (&Method::GET, None) => reply(200, r#"{"total": 0, "callback_config": []}"#),
-        (&Method::POST, _) => reply(201, json!({"id": id}).to_string()),
-        (&Method::DELETE, _) => reply(204, ""),
-        _ => reply(
-            404,
-            r#"{"error_code": "LIVE.103011019", "error_msg": "gone"}"#,
-        ),
-    };
-    CloudCallFate {
-        carried_out: false,
-        answer: TroubledAnswer::Reply(answer),
-        ..CloudCallFate::default()
+/// What somebody answers at an address of his own, who says that whatever is to be deleted there is.
+fn of_somebody(call: &CloudCall, id: &str) -> CloudCallFate {
+    let mut fate = of_stranger(call, id);
+    if call.method == Method::DELETE {
+        fate.answer = TroubledAnswer::Reply(reply(204, ""));
     }
+    fate
 }
 
 /// Somebody answers at the other address, and gives out this id.
@@ -56,7 +47,7 @@ fn other_is_strange(script: &Script, id: &str) {
     let id = id.to_owned();
     script.cloud(move |call| {
         if call.url.starts_with(OTHER) {
-            of_stranger(call, &id)
+            of_somebody(call, &id)
         } else {
             CloudCallFate::default()
         }

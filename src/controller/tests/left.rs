@@ -9,7 +9,7 @@ use live_simulator::RowPatch;
 use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
-use super::script::{Script, becomes, settle};
+use super::script::{Script, becomes, insert_alike, settle, settle_at_second_try};
 use super::trouble::{
     CallFate, CloudCall, CloudCallFate, Peace, Troubled, TroubledAnswer, Verb, reply,
 };
@@ -302,34 +302,13 @@ async fn with_a_second_row(requests_per_minute: u32) -> (ControllerWorld, String
         .settings(|settings| settings.uniqueness = false);
     world.configure(|config| config.requests_per_minute = requests_per_minute);
     world.start();
-    let mut is_first = true;
-    script.cloud(move |call| {
-        let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
-        CloudCallFate {
-            carried_out: !is_lost,
-            answer: if is_lost {
-                TroubledAnswer::Broken
-            } else {
-                TroubledAnswer::True
-            },
-            ..CloudCallFate::default()
-        }
-    });
-    world.apply("push", &spec("push"));
-    becomes(&world, "True", "Available", Duration::from_mins(3)).await;
+    settle_at_second_try(&script, &world).await;
     let mut holder = spec("holder");
     holder["suspend"] = json!(true);
     world.apply("holder", &holder);
     world.pass(Duration::from_mins(2)).await;
-    let first = world.rows(&domain("push")).remove(0);
-    let content = RowPatch {
-        notify_callback_url: first.notify_callback_url,
-        notify_event_subscription: Some(first.notify_event_subscription),
-        ..RowPatch::default()
-    };
-    let cloud = world.cloud();
-    let second = cloud.insert_row(PROJECT, &domain("push"), "live", &content);
-    (world, second.id)
+    let second = insert_alike(&world);
+    (world, second)
 }
 
 /// The holder's status names this id.

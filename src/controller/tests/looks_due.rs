@@ -8,8 +8,8 @@ use http::Method;
 use live_simulator::RowPatch;
 use serde_json::json;
 
-use super::object::{PROJECT, domain, spec, verdict};
-use super::script::{Script, becomes};
+use super::object::{domain, spec, verdict};
+use super::script::{Script, becomes, insert_alike, settle_at_second_try};
 use super::trouble::{CallFate, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::ControllerWorld;
 use crate::api::RECONCILE_REQUESTED_AT;
@@ -82,29 +82,8 @@ async fn a_second_callback_is_deleted_as_soon_as_the_crd_can_be_read() {
     let cloud = world.cloud();
     cloud.settings(|settings| settings.uniqueness = false);
     world.start();
-    let mut is_first = true;
-    script.cloud(move |call| {
-        let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
-        CloudCallFate {
-            carried_out: !is_lost,
-            answer: if is_lost {
-                TroubledAnswer::Broken
-            } else {
-                TroubledAnswer::True
-            },
-            ..CloudCallFate::default()
-        }
-    });
-    world.apply("push", &spec("push"));
-    becomes(&world, "True", "Available", Duration::from_mins(3)).await;
-    let first = world.rows(&domain("push")).remove(0);
-    let content = RowPatch {
-        notify_callback_url: first.notify_callback_url,
-        notify_event_subscription: Some(first.notify_event_subscription),
-        ..RowPatch::default()
-    };
-    let cloud = world.cloud();
-    cloud.insert_row(PROJECT, &domain("push"), "live", &content);
+    settle_at_second_try(&script, &world).await;
+    insert_alike(&world);
     script.server(|call| {
         if call.verb == Verb::ReadCrd {
             CallFate::Refused(403, "Forbidden")

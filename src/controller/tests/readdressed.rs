@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::json;
 
 use super::object::{ACCOUNT, domain, key, ready, spec};
-use super::script::{Script, becomes, settle};
+use super::script::{Script, becomes, of_stranger, settle};
 use super::trouble::{CallFate, CloudCall, CloudCallFate, TroubledAnswer, Verb, reply};
 use super::world::{ControllerWorld, account};
 use crate::api::RECONCILE_REQUESTED_AT;
@@ -17,6 +17,8 @@ use crate::api::RECONCILE_REQUESTED_AT;
 const HOME: &str = "https://live.cn-north-4.myhuaweicloud.com";
 /// Leads to the same cloud, unless somebody says that it is another.
 const OTHER: &str = "https://live.other.myhuaweicloud.com";
+/// What is made there has this id.
+const ASTRAY: &str = "astray";
 /// A Secret is read once a minute.
 const NOTICED: Duration = Duration::from_secs(70);
 /// The longest pause between two looks, and a little.
@@ -34,23 +36,6 @@ fn lead_to(world: &ControllerWorld, endpoint: &str) {
     name(world, ACCOUNT, endpoint);
 }
 
-/// What another cloud answers, which has none of our callbacks.
-fn of_stranger(call: &CloudCall) -> CloudCallFate {
-    let answer = match (&call.method, &call.id) {
-        (&Method::GET, None) => reply(200, r#"{"total": 0, "callback_config": []}"#),
-        (&Method::POST, _) => reply(201, r#"{"id": "astray"}"#),
-        _ => reply(
-            404,
-            r#"{"error_code": "LIVE.103011019", "error_msg": "gone"}"#,
-        ),
-    };
-    CloudCallFate {
-        carried_out: false,
-        answer: TroubledAnswer::Reply(answer),
-        ..CloudCallFate::default()
-    }
-}
-
 fn goes_to(call: &CloudCall, endpoint: &str) -> bool {
     call.url.starts_with(endpoint)
 }
@@ -59,7 +44,7 @@ fn goes_to(call: &CloudCall, endpoint: &str) -> bool {
 fn other_is_strange(script: &Script) {
     script.cloud(|call| {
         if goes_to(call, OTHER) {
-            of_stranger(call)
+            of_stranger(call, ASTRAY)
         } else {
             CloudCallFate::default()
         }
@@ -74,7 +59,7 @@ async fn create_in_the_dark(script: &Script, world: &mut ControllerWorld, is_str
         let is_dark = !goes_to(call, OTHER) && (was_posted || is_create);
         was_posted |= is_create;
         match goes_to(call, OTHER) {
-            true if is_strange => of_stranger(call),
+            true if is_strange => of_stranger(call, ASTRAY),
             _ if is_dark => CloudCallFate {
                 carried_out: is_create,
                 answer: TroubledAnswer::Broken,
@@ -286,7 +271,7 @@ async fn what_was_seen_through_one_address_says_nothing_of_another() {
 async fn what_is_left_is_cleared_away_where_it_was_made() {
     let (script, mut world) = Script::with_world();
     script.cloud(|call| match call.method {
-        _ if goes_to(call, OTHER) => of_stranger(call),
+        _ if goes_to(call, OTHER) => of_stranger(call, ASTRAY),
         Method::POST => CloudCallFate {
             after: Duration::from_secs(8),
             answer: TroubledAnswer::Broken,

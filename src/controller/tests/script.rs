@@ -3,10 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::Value;
+use http::Method;
+use live_simulator::RowPatch;
+use serde_json::{Value, json};
 
-use super::object::verdict;
-use super::trouble::{CallFate, CloudCall, CloudCallFate, ServerCall, Troubled};
+use super::object::{PROJECT, domain, spec, verdict};
+use super::trouble::{
+    CallFate, CloudCall, CloudCallFate, ServerCall, Troubled, TroubledAnswer, reply,
+};
 use super::world::ControllerWorld;
 
 type ServerScript = Box<dyn FnMut(&ServerCall) -> CallFate + Send>;
@@ -77,4 +81,54 @@ pub(super) async fn becomes(world: &ControllerWorld, status: &str, reason: &str,
     };
     let is_so = world.until(limit, is_so).await;
     assert!(is_so, "not {expected:?}\n{}", world.story.whole());
+}
+
+/// What another cloud answers: it has none of our callbacks, and what is made there has this id.
+pub(super) fn of_stranger(call: &CloudCall, id: &str) -> CloudCallFate {
+    let answer = match (&call.method, &call.id) {
+        (&Method::GET, None) => reply(200, r#"{"total": 0, "callback_config": []}"#),
+        (&Method::POST, _) => reply(201, json!({"id": id}).to_string()),
+        _ => reply(
+            404,
+            r#"{"error_code": "LIVE.103011019", "error_msg": "gone"}"#,
+        ),
+    };
+    CloudCallFate {
+        carried_out: false,
+        answer: TroubledAnswer::Reply(answer),
+        ..CloudCallFate::default()
+    }
+}
+
+/// Applies `push`, whose first create comes to nothing, and waits until it is settled: its record has two attempts then.
+pub(super) async fn settle_at_second_try(script: &Script, world: &ControllerWorld) {
+    let mut is_first = true;
+    script.cloud(move |call| {
+        let is_lost = call.method == Method::POST && std::mem::take(&mut is_first);
+        CloudCallFate {
+            carried_out: !is_lost,
+            answer: if is_lost {
+                TroubledAnswer::Broken
+            } else {
+                TroubledAnswer::True
+            },
+            ..CloudCallFate::default()
+        }
+    });
+    world.apply("push", &spec("push"));
+    becomes(world, "True", "Available", Duration::from_mins(3)).await;
+}
+
+/// A second callback at the place of `push` that says what the first one says. Gives its id.
+pub(super) fn insert_alike(world: &ControllerWorld) -> String {
+    let first = world.rows(&domain("push")).remove(0);
+    let content = RowPatch {
+        notify_callback_url: first.notify_callback_url,
+        notify_event_subscription: Some(first.notify_event_subscription),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    cloud
+        .insert_row(PROJECT, &domain("push"), "live", &content)
+        .id
 }
