@@ -195,13 +195,7 @@ impl Reconciliation<'_> {
     fn may_create(&self, account: &SharedAccount, desired: &Desired) -> bool {
         let now = self.to_cloud_time(Instant::now());
         let fresh = self.facts.observed.since(shifted(now, -FRESH));
-        let uid = &self.facts.object.uid;
-        let other_owner = self.context.index.owner_elsewhere(
-            uid,
-            &desired.place,
-            account.target(),
-            self.facts.sight(),
-        );
+        let other_owner = self.other_owner(account.target(), &desired.place);
         fresh && other_owner.is_none() && self.context.leadership.fresh()
     }
 

@@ -17,11 +17,12 @@ use crate::live::looks::{LookRequest, LookResult, Proof};
 use crate::login::secret;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::time::{later, shifted};
-use crate::plan::facts::{CloudAccess, CrdPresence, GetResult, Observed, SignKeyState};
+use crate::plan::facts::{CloudAccess, CrdPresence, GetResult, Observed, OtherOwner, SignKeyState};
 use crate::plan::outcome;
 use crate::plan::step::Look;
 use crate::plan::step::{preconditions, settled};
 use crate::terms::failure::Failure;
+use crate::terms::target::Target;
 
 /// So many reads of a Secret that fail in a row are more than a passing trouble.
 const FAILED_READS: u32 = 3;
@@ -135,12 +136,14 @@ impl Reconciliation<'_> {
             return;
         };
         let place = parse::place(&self.object.spec);
-        self.facts.other_owner = self.context.index.owner_elsewhere(
-            &self.facts.object.uid,
-            &place,
-            target,
-            self.facts.sight(),
-        );
+        self.facts.other_owner = self.other_owner(target, &place);
+    }
+
+    /// The object that owns this place there, as of now, if that is another.
+    pub(super) fn other_owner(&self, target: &Target, place: &Place) -> Option<OtherOwner> {
+        let uid = &self.facts.object.uid;
+        let index = &self.context.index;
+        index.owner_elsewhere(uid, place, target, self.facts.sight())
     }
 
     pub(super) async fn look_at_place(

@@ -201,9 +201,7 @@ impl Reconciliation<'_> {
     /// Whether another object came first, to the place or to the callback.
     fn is_taken(&self, target: &Target, place: &Place, id: &str) -> bool {
         let (index, uid) = (&self.context.index, &self.facts.object.uid);
-        index
-            .owner_elsewhere(uid, place, target, self.facts.sight())
-            .is_some()
+        self.other_owner(target, place).is_some()
             || !index.held_by_others(uid, std::iter::once(id)).is_empty()
     }
 
