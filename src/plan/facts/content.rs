@@ -4,6 +4,7 @@
 //! Everything here names every field on both sides: a field that is added does not compile until each of these places is decided.
 //! Outside it are only the words of others: the spec (`declared::parse`, `import`) and the cloud's API (`live::wire`).
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -87,13 +88,13 @@ pub struct ReportedContent {
 
 /// One field of two contents, side by side.
 #[derive(Debug)]
-pub(in crate::plan) struct FieldPair {
+pub(in crate::plan) struct FieldPair<'a> {
     /// Its name in the spec.
     pub(in crate::plan) name: &'static str,
     /// What the one says, if it tells, as it may be shown.
-    pub(in crate::plan) from: Option<String>,
+    pub(in crate::plan) from: Option<Cow<'a, str>>,
     /// What the other says, if it tells.
-    pub(in crate::plan) to: Option<String>,
+    pub(in crate::plan) to: Option<Cow<'a, str>>,
     /// Whether both mean the same. What is not told equals what is empty.
     pub(in crate::plan) same: bool,
 }
@@ -123,7 +124,8 @@ impl Content {
 impl ReportedContent {
     /// Whether it says the content. A field that is not told counts as equal.
     pub fn holds(&self, wanted: &Content) -> bool {
-        let fields = self.compare_fields(&wanted.into());
+        let wanted = wanted.into();
+        let fields = self.compare_fields(&wanted);
         fields
             .iter()
             .all(|field| field.from.is_none() || field.same)
@@ -150,7 +152,7 @@ impl ReportedContent {
     }
 
     /// All fields of both: the one comparison of contents.
-    pub(in crate::plan) fn compare_fields(&self, other: &Self) -> [FieldPair; 3] {
+    pub(in crate::plan) fn compare_fields<'a>(&'a self, other: &'a Self) -> [FieldPair<'a>; 3] {
         let Self {
             url,
             events,
@@ -164,8 +166,8 @@ impl ReportedContent {
         [
             FieldPair {
                 name: "notifyCallbackURL",
-                from: shown(url.as_ref()),
-                to: shown(other_url.as_ref()),
+                from: url.as_ref().map(|url| url.shown().into()),
+                to: other_url.as_ref().map(|url| url.shown().into()),
                 same: same_url(url.as_ref(), other_url.as_ref()),
             },
             FieldPair {
@@ -176,8 +178,8 @@ impl ReportedContent {
             },
             FieldPair {
                 name: "signType",
-                from: sign_type.clone(),
-                to: other_sign_type.clone(),
+                from: sign_type.as_deref().map(Into::into),
+                to: other_sign_type.as_deref().map(Into::into),
                 same: sign_type == other_sign_type,
             },
         ]
@@ -206,11 +208,11 @@ impl From<&SentStatus> for Content {
             notify_event_subscription,
             sign_type,
             key_digest: _,
-        } = sent.clone();
+        } = sent;
         Self {
-            url: notify_callback_url,
-            events: notify_event_subscription.into_iter().collect(),
-            sign_type: sign_type.unwrap_or_default(),
+            url: notify_callback_url.clone(),
+            events: notify_event_subscription.iter().cloned().collect(),
+            sign_type: sign_type.clone().unwrap_or_default(),
         }
     }
 }
@@ -224,12 +226,12 @@ impl From<&RemoteStatus> for ReportedContent {
             sign_type,
             create_time: _,
             update_time: _,
-        } = remote.clone();
-        let events: EventSet = notify_event_subscription.into_iter().collect();
+        } = remote;
+        let events: EventSet = notify_event_subscription.iter().cloned().collect();
         Self {
-            url: notify_callback_url.map(Into::into),
+            url: notify_callback_url.clone().map(Into::into),
             events: Some(events).filter(|events| !events.is_empty()),
-            sign_type,
+            sign_type: sign_type.clone(),
         }
     }
 }
@@ -244,7 +246,7 @@ impl From<&ReportedContent> for RemoteStatus {
         } = reported.clone();
         Self {
             id: None,
-            notify_callback_url: shown(url.as_ref()),
+            notify_callback_url: url.map(Into::into),
             notify_event_subscription: events.into_iter().flatten().collect(),
             sign_type,
             create_time: None,
@@ -253,12 +255,11 @@ impl From<&ReportedContent> for RemoteStatus {
     }
 }
 
-fn shown(url: Option<&ReportedUrl>) -> Option<String> {
-    url.map(|url| url.shown().to_owned())
-}
-
-fn joined(events: &EventSet) -> String {
-    events.join(", ")
+fn joined(events: &EventSet) -> Cow<'_, str> {
+    match &**events {
+        [event] => event.into(),
+        events => events.join(", ").into(),
+    }
 }
 
 #[cfg(test)]

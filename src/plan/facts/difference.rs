@@ -1,11 +1,14 @@
 //! How a callback differs from what it should say, field by field, as it is told. Pure.
 
+use std::borrow::Cow;
+
 use crate::api::status::ChangeStatus;
 use crate::plan::facts::content::{Content, FieldPair, ReportedContent};
 
 /// The fields in which what is told differs from what is wanted, from the one to the other.
 pub fn between(reported: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus> {
-    let fields = reported.compare_fields(&wanted.into()).into_iter();
+    let wanted = wanted.into();
+    let fields = reported.compare_fields(&wanted).into_iter();
     fields
         .filter(|field| field.from.is_some() && !field.same)
         .map(change)
@@ -14,9 +17,8 @@ pub fn between(reported: &ReportedContent, wanted: &Content) -> Vec<ChangeStatus
 
 /// All fields of a callback that is not there yet.
 pub fn from_nothing(wanted: &Content) -> Vec<ChangeStatus> {
-    let fields = ReportedContent::default()
-        .compare_fields(&wanted.into())
-        .into_iter();
+    let (nothing, wanted) = (ReportedContent::default(), wanted.into());
+    let fields = nothing.compare_fields(&wanted).into_iter();
     fields
         .filter(|field| field.to.is_some())
         .map(change)
@@ -45,10 +47,10 @@ pub fn describe(changes: &[ChangeStatus]) -> String {
     words.join("; ")
 }
 
-fn change(field: FieldPair) -> ChangeStatus {
+fn change(field: FieldPair<'_>) -> ChangeStatus {
     ChangeStatus {
         field: field.name.to_owned(),
-        from: field.from,
-        to: field.to,
+        from: field.from.map(Cow::into_owned),
+        to: field.to.map(Cow::into_owned),
     }
 }

@@ -64,32 +64,31 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired) -> Step {
     }
 }
 
-/// Where to call, if this object may call the cloud now; else the step that tells why not.
+/// Where to call, if this object may call the cloud now; else the step that tells why not. What is settled goes on by its status then.
 fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, Box<Step>> {
-    let target = match (&facts.access, check_without_reads(facts, desired)) {
-        (CloudAccess::Usable(target), _) => target,
-        (CloudAccess::Unread, Some(held)) if !facts.dependency_changed => {
-            return Err(Box::new(maintain::decide_by_status(facts, desired, held)));
+    let by_status = || {
+        check_without_reads(facts, desired)
+            .map(|held| maintain::decide_by_status(facts, desired, held))
+    };
+    let step = match &facts.access {
+        CloudAccess::Usable(target) => return check_target(facts, target),
+        CloudAccess::Unread if facts.dependency_changed => Step::ReadSecrets,
+        CloudAccess::Unread => by_status().unwrap_or(Step::ReadSecrets),
+        CloudAccess::Unusable(reason, message) => by_status()
+            .filter(|_| *reason == Reason::CredentialsMissing)
+            .unwrap_or_else(|| requeue(unusable(*reason, message))),
+        CloudAccess::Ambiguous(sentence) => {
+            by_status().unwrap_or_else(|| requeue_ambiguous(facts, sentence))
         }
-        (CloudAccess::Unread, _) => return Err(Box::new(Step::ReadSecrets)),
-        (
-            CloudAccess::Unusable(Reason::CredentialsMissing, _)
-            | CloudAccess::Ambiguous(_)
-            | CloudAccess::Unknown(_),
-            Some(held),
-        ) => {
-            return Err(Box::new(maintain::decide_by_status(facts, desired, held)));
-        }
-        (CloudAccess::Unusable(reason, message), _) => {
-            return Err(Box::new(requeue(unusable(*reason, message))));
-        }
-        (CloudAccess::Ambiguous(sentence), None) => {
-            return Err(Box::new(requeue_ambiguous(facts, sentence)));
-        }
-        (CloudAccess::Unknown(failure), None) => {
-            return Err(Box::new(requeue_without_access(facts, failure)));
+        CloudAccess::Unknown(failure) => {
+            by_status().unwrap_or_else(|| requeue_without_access(facts, failure))
         }
     };
+    Err(Box::new(step))
+}
+
+/// The target, if it is that of the callback and nobody else owns the place there.
+fn check_target<'a>(facts: &'a Facts, target: &'a Target) -> Result<&'a Target, Box<Step>> {
     if let Some(home) = other_target(facts, target) {
         return Err(Box::new(requeue(target_changed(&home, target))));
     }
