@@ -101,21 +101,22 @@ pub fn failure_without_answer(
     error: TransportError,
     secrets: &Redactor,
 ) -> Failure {
-    let (class, http_status, headers, message) = match error {
-        TransportError::NotSent(message) => (Class::NotSent, None, HeaderMap::new(), message),
-        TransportError::AfterHandOver(message) => {
-            (Class::CloudDown, None, HeaderMap::new(), message)
-        }
+    let failure =
+        |class, message: &str| Failure::new(operation, class, secrets.clean(message, MAX_TEXT));
+    match error {
+        TransportError::NotSent(message) => failure(Class::NotSent, &message),
+        TransportError::AfterHandOver(message) => failure(Class::CloudDown, &message),
         TransportError::Unreadable {
             status,
             headers,
             message,
-        } => (Class::Protocol, Some(status.as_u16()), headers, message),
-    };
-    Failure {
-        http_status,
-        request_id: request_id(&headers, secrets),
-        ..Failure::new(operation, class, secrets.clean(&message, MAX_TEXT))
+            had_no_room,
+        } => Failure {
+            http_status: Some(status.as_u16()),
+            request_id: request_id(&headers, secrets),
+            had_no_room,
+            ..failure(Class::Protocol, &message)
+        },
     }
 }
 

@@ -74,6 +74,8 @@ pub enum TransportError {
         headers: HeaderMap,
         /// What is wrong with the body.
         message: String,
+        /// It was let go for others' bodies.
+        had_no_room: bool,
     },
 }
 

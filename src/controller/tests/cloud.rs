@@ -273,6 +273,7 @@ fn received(delivery: Delivery) -> CloudReply {
                 status: head.status,
                 headers: head.headers,
                 message: "the answer broke off".to_owned(),
+                had_no_room: false,
             })
         }
         Delivery::Raw(_) | Delivery::Close => broken(),

@@ -346,6 +346,7 @@ fn without_an_answer_the_hand_over_decides() {
         status: StatusCode::CREATED,
         headers: HeaderMap::new(),
         message: "broke off".to_owned(),
+        had_no_room: false,
     };
     assert_eq!(failure_of(unreadable), (Class::Protocol, Some(201), true));
 }

@@ -318,7 +318,9 @@ async fn read(
 ) -> Result<Response, TransportError> {
     let (parts, incoming) = response.into_parts();
     let (status, headers) = (parts.status, parts.headers);
-    let message = match timeout_at(deadline.instant, whole(incoming, share)).await {
+    let read = timeout_at(deadline.instant, whole(incoming, share)).await;
+    let had_no_room = matches!(read, Ok(Err(BodyProblem::GaveWay)));
+    let message = match read {
         Ok(Ok(body)) => {
             return Ok(Response {
                 status,
@@ -340,5 +342,6 @@ async fn read(
         status,
         headers,
         message,
+        had_no_room,
     })
 }

@@ -124,7 +124,9 @@ async fn a_body_of_more_than_a_mebibyte_is_refused() {
                 status,
                 headers,
                 message,
+                had_no_room,
             }) => {
+                assert!(!had_no_room, "it is the host's own doing");
                 assert!(!fits && message.contains("1 MiB"), "{message}");
                 assert_eq!(
                     (status, headers["x-request-id"].as_bytes()),
@@ -134,6 +136,29 @@ async fn a_body_of_more_than_a_mebibyte_is_refused() {
             Err(other) => panic!("{other:?}"),
         }
     }
+}
+
+/// Eight at most have room: nine that are all but complete, and never end.
+#[tokio::test]
+async fn a_body_that_gives_way_says_nothing_of_its_host() {
+    let server = RawServer::start(|_| {
+        let mut reply =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {MAX_BODY}\r\n\r\n").into_bytes();
+        reply.resize(reply.len() + MAX_BODY - 1, b'x');
+        ServerReply::Say(reply)
+    })
+    .await;
+    let wall = steady();
+    let (transport, deadline) = (
+        transport(Arc::clone(&wall)),
+        Deadline::after(&wall, PATIENCE),
+    );
+    let sends = (0..9).map(|_| transport.send(request(Method::GET, server.url()), deadline));
+    let (first, ..) = futures::future::select_all(sends).await;
+    let Err(TransportError::Unreadable { had_no_room, .. }) = first else {
+        panic!("{first:?}");
+    };
+    assert!(had_no_room);
 }
 
 #[tokio::test]

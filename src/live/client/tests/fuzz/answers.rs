@@ -259,6 +259,7 @@ impl FuzzAnswer {
                 status,
                 headers,
                 message,
+                had_no_room: false,
             }
             .into();
         }
