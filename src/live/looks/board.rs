@@ -174,7 +174,12 @@ impl Board {
     /// How many domains wait for a look.
     pub(super) fn domains_waiting(&mut self) -> usize {
         self.tidy();
-        self.waiting.len() - usize::from(self.waiting.contains_key(&LookScope::Project))
+        self.waiting.len() - usize::from(self.sweep_waits())
+    }
+
+    /// Whether somebody waits for a sweep of the project.
+    pub(super) fn sweep_waits(&self) -> bool {
+        self.waiting.contains_key(&LookScope::Project)
     }
 
     /// Whether the look of that number waits still, and no sweep has taken it along.

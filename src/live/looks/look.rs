@@ -14,7 +14,7 @@ use crate::live::looks::board::{
     Board, LookError, LookHandle, LookScope, LookWork, SharedLook, WantedLook,
 };
 use crate::live::looks::kept::{Inventory, SeenInventories};
-use crate::live::looks::reader::{LONGEST, ListReader};
+use crate::live::looks::reader::{LONGEST, ListReader, ReadList};
 use crate::live::looks::request::{LookRequest, LookResult};
 use crate::live::looks::{Looks, reader};
 use crate::plan::facts::place::Place;
@@ -190,18 +190,26 @@ impl Looks {
         if !board.is_waiting(number, scope) {
             return None;
         }
-        let many = board.domains_waiting() > pages;
+        let many = pages.is_some_and(|pages| board.domains_waiting() > pages);
         if !many && *scope != LookScope::Project {
             board.start(scope.clone());
             return Some(token);
         }
+        let is_whole = board.sweep_waits();
         board.start_sweep(
             |scope| many || *scope == LookScope::Project,
             |handle, proof, domains| {
                 let looks = Arc::clone(self);
                 async move {
                     let mut reader = ListReader::new(Arc::clone(&looks), handle);
-                    let sweep = reader.project(proof, domains, token).await?;
+                    let sweep = match reader.project(proof, token).await? {
+                        ReadList::Still(sweep) => sweep,
+                        ReadList::TooLong(start) if is_whole => {
+                            reader.domains(domains, start).await?
+                        }
+                        // Each goes on by itself: to ask for all domains that are known takes more calls than they do.
+                        ReadList::TooLong(_) => return Ok(()),
+                    };
                     looks.keep(|kept, now| kept.keep_sweep(sweep, &looks.room, now));
                     Ok(())
                 }
@@ -228,7 +236,10 @@ impl Looks {
                 self.keep(|kept, now| kept.keep_list(domain, list, &self.room, now));
                 Ok(())
             }
-            Err(LookError::Failed(refused)) if refused.class == Class::Rejected => {
+            // It may be the filter that is refused. A project that is too large is listed by nothing else.
+            Err(LookError::Failed(refused))
+                if refused.class == Class::Rejected && self.pages_of_sweep().is_some() =>
+            {
                 let proof = self.lock().proof(number, &scope);
                 let lane = *lane.borrow();
                 let scope = LookScope::Project;
@@ -253,13 +264,14 @@ impl Looks {
         }
     }
 
-    fn pages_of_sweep(&self) -> usize {
-        let size = self.lock().size;
-        let pages = match size {
+    /// How many calls a sweep is thought to take; none of a project that is too large to be listed whole, whose sweep asks for each domain,
+    /// those that wait among them.
+    fn pages_of_sweep(&self) -> Option<usize> {
+        let pages = match self.lock().size {
             None => UNKNOWN_PAGES,
             Some(size) if size <= LONGEST => size.div_ceil(PAGE.into()).max(1),
-            Some(_) => return 1 + (self.known_domains)().len(),
+            Some(_) => return None,
         };
-        usize::try_from(pages).unwrap_or(usize::MAX)
+        usize::try_from(pages).ok()
     }
 }

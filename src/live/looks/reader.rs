@@ -71,14 +71,14 @@ pub(super) struct ListReader {
 }
 
 /// A list that was read, or can't be.
-enum ReadList {
+pub(super) enum ReadList {
     Still(Inventory),
     TooLong(FirstAnswer),
 }
 
 /// What the first answer of a reading says.
 #[derive(Clone, Copy)]
-struct FirstAnswer {
+pub(super) struct FirstAnswer {
     total: u64,
     begun: Begun,
     /// When the answer came, in cloud time.
@@ -129,33 +129,28 @@ impl ListReader {
         }
     }
 
-    /// The callbacks of the project; of one that is too large, those of the domains that are known and of `wanted`.
+    /// The callbacks of the project, if that can be listed whole.
     pub(super) async fn project(
         &mut self,
         proof: Proof,
-        mut wanted: BTreeSet<String>,
         first: Token,
-    ) -> Result<Inventory, LookError> {
+    ) -> Result<ReadList, LookError> {
         self.is_for_creates = proof == Proof::Absence;
         self.budget = first.budget();
         // Who names a project need not have a right to it, nor a login that ends: such a one holds up nobody.
         if self.looks.is_answered() {
             self.keep_creates_off().await;
         }
-        match self.read(None, first).await? {
-            ReadList::Still(inventory) => Ok(inventory),
-            ReadList::TooLong(start) => {
-                wanted.extend((self.looks.known_domains)());
-                self.domains(wanted, start).await
-            }
-        }
+        self.read(None, first).await
     }
 
-    async fn domains(
+    /// Those of a project that is too large for that: of the domains that are known, and of `wanted`.
+    pub(super) async fn domains(
         &mut self,
-        wanted: BTreeSet<String>,
+        mut wanted: BTreeSet<String>,
         start: FirstAnswer,
     ) -> Result<Inventory, LookError> {
+        wanted.extend((self.looks.known_domains)());
         let all = GrowingList::of_several(&self.looks.room);
         let mut domains = BTreeSet::new();
         let mut refusals = BTreeMap::new();

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, MINUTE, acquire_create, ask, ask_now, cloud::LooksCloud, place};
 use crate::fuzz::cases;
+use crate::live::looks::room::ListRoom;
 use crate::live::looks::{LookRequest, Looks, Proof};
 use crate::plan::facts::place::Place;
 use crate::platform::call_budget::CallBudget;
@@ -335,4 +336,24 @@ async fn a_sweep_that_is_not_paid_for_ends_with_its_first_page() {
     assert_eq!(account.looks.pages(), Some(5));
     assert_eq!(sweep(4).await.unwrap().rows.len(), 450);
     assert_eq!(account.cloud.calls().len(), 1 + 5);
+}
+
+/// Neither when it is found to be so large, nor later.
+#[tokio::test(start_paused = true)]
+async fn a_look_at_a_project_too_large_to_be_listed_costs_no_call_for_each_domain_that_is_known() {
+    let domains: Vec<_> = (0..4_001)
+        .map(|number| place(number).domain().to_owned())
+        .collect();
+    let domains: Vec<_> = domains.iter().map(String::as_str).collect();
+    let cloud = LooksCloud::with((0..4_001).map(place));
+    let account = LooksAccount::in_room(ListRoom::new(|| 0), cloud, &domains);
+    account.cloud.refuse_domain(place(9_010).domain());
+    for begun in [1, 0] {
+        let before = account.cloud.calls().len();
+        let asks = (9_000..9_040).map(|number| ask_now(&place(number)));
+        let seen = account.look_at_all(asks).await;
+        assert_eq!(seen.iter().filter(|seen| seen.is_err()).count(), 1);
+        let calls = account.cloud.calls().len() - before;
+        assert_eq!(calls, begun + 40);
+    }
 }

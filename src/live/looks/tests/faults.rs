@@ -230,18 +230,16 @@ async fn who_is_taken_along_in_a_sweep_that_is_refused_its_domain_is_told_so() {
     let mut places: Vec<_> = (0..4_001).map(crowded).collect();
     places.push(place(1));
     let account = LooksAccount::new(LooksCloud::with(places));
-    account
-        .looks
-        .sweep(Instant::now(), Lane::Urgent)
-        .await
-        .unwrap();
     for number in 10..15 {
         let domain = place(number).domain().to_owned();
         account.cloud.refuse_domain(&domain);
     }
     let asks = (10..15).chain([1]).map(|number| ask_now(&place(number)));
-    let looked = tokio::time::timeout(Duration::from_mins(1), account.look_at_all(asks)).await;
-    let mut looked = looked.expect("it ends");
+    let sweep = account.looks.sweep(Instant::now(), Lane::Urgent);
+    let both = futures::future::join(sweep, account.look_at_all(asks));
+    let both = tokio::time::timeout(Duration::from_mins(1), both).await;
+    let (swept, mut looked) = both.expect("it ends");
+    swept.unwrap();
     let there = looked.pop().unwrap().unwrap();
     assert_eq!(there.rows.len(), 1);
     for seen in looked {
