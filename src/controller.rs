@@ -41,6 +41,7 @@ mod watches;
 mod weak_registry;
 mod worker_slots;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ use futures::future::join_all;
 use futures::stream;
 use kube::runtime::watcher;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use self::externals::Externals;
@@ -57,6 +59,7 @@ use crate::cluster::crd_check::CrdCheck;
 use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
 use crate::metrics::Metrics;
+use crate::plan::step::backoff;
 use crate::stop::Stop;
 use context::{Context, Listed};
 use store::{KeptObject, ObjectStore};
@@ -64,8 +67,9 @@ use watches::NamespaceWatch;
 
 /// How often the process shows that its loop turns.
 const BEAT: Duration = Duration::from_secs(5);
-/// How often those are woken that are deleted while the CRD is being deleted.
-const UNINSTALLING: Duration = Duration::from_secs(3);
+/// How soon those are woken again that are deleted while the CRD is being deleted, and how late at most: what something keeps from going is
+/// asked for ever more slowly.
+const UNINSTALLING: (Duration, Duration) = (Duration::from_secs(3), Duration::from_mins(10));
 
 type ObjectEvent = watcher::Event<RecordingCallback>;
 
@@ -182,14 +186,25 @@ async fn lead(
 /// While the CRD is being deleted every object is let go at once, those that wait while they are deleted, too; never ends. To the
 /// others their own deletion comes.
 async fn uninstall(context: &Context, stores: &[ObjectStore]) {
-    let is_deleted = |object: &Arc<KeptObject>| object.is_deleted;
+    let (first, longest) = UNINSTALLING;
+    // How often each was woken, and when it is next.
+    let mut woken: HashMap<Box<str>, (u32, Instant)> = HashMap::new();
     loop {
         context.crd.going().await;
+        let now = Instant::now();
         let all = stores.iter().flat_map(ObjectStore::all);
-        all.filter(is_deleted).for_each(|object| {
+        let wake = |object: Arc<KeptObject>| {
+            let known = woken.get(&object.uid).copied();
+            let (times, due) = known.unwrap_or((0, now));
+            if due > now {
+                return (object.uid.clone(), (times, due));
+            }
             context.memories.wake(&object.uid);
             context.trigger(&object);
-        });
-        tokio::time::sleep(UNINSTALLING).await;
+            let pause = backoff::doubled(first, times + 1).min(longest);
+            (object.uid.clone(), (times + 1, now + pause))
+        };
+        woken = all.filter(|object| object.is_deleted).map(wake).collect();
+        tokio::time::sleep(first).await;
     }
 }

@@ -121,6 +121,7 @@ impl ObjectClient {
         };
         let mut operations = guarded(version);
         operations.push(removal);
+        operations.extend(without_record(&object.metadata));
         let op = "take the finalizer off";
         let left = self.patch(op, object, operations).await?;
         Ok(Some(left).filter(|left| without_finalizer(&left.metadata).is_some()))
@@ -248,9 +249,18 @@ pub(super) fn without_finalizer(metadata: &ObjectMeta) -> Option<PatchOperation>
     let index = finalizers
         .iter()
         .position(|finalizer| finalizer == FINALIZER)?;
-    let index = index.to_string();
-    let path = PointerBuf::from_tokens(["metadata", "finalizers", &index]);
-    Some(PatchOperation::Remove(RemoveOperation { path }))
+    Some(remove(["metadata", "finalizers", &index.to_string()]))
+}
+
+/// What takes the record off an object that stays for others when it is let go. By its attempts rows may be ours: a process that starts later
+/// would take the missing finalizer for wiped, and delete what somebody else made at a place that was told to be free.
+fn without_record(metadata: &ObjectMeta) -> Option<PatchOperation> {
+    let annotations = metadata.annotations.as_ref()?;
+    let mut finalizers = metadata.finalizers.iter().flatten();
+    let is_left =
+        metadata.deletion_timestamp.is_some() && finalizers.any(|finalizer| finalizer != FINALIZER);
+    (is_left && annotations.contains_key(PENDING_OPERATION))
+        .then(|| remove(["metadata", "annotations", PENDING_OPERATION]))
 }
 
 pub(super) fn guarded(version: &ObjectVersion) -> Vec<PatchOperation> {
@@ -268,6 +278,11 @@ fn test<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
         path: PointerBuf::from_tokens(path),
         value,
     })
+}
+
+fn remove<const N: usize>(path: [&str; N]) -> PatchOperation {
+    let path = PointerBuf::from_tokens(path);
+    PatchOperation::Remove(RemoveOperation { path })
 }
 
 pub(super) fn add<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {

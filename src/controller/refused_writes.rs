@@ -77,8 +77,8 @@ pub(super) fn is_protected(object: &RecordingCallback, record: Option<&str>) -> 
         && record.is_none_or(|record| held.is_some_and(|held| held == record))
 }
 
-/// The first part of a status by which is decided what is done next, and that is stored otherwise than it was written. Texts of the
-/// cloud may be cut where they are read.
+/// The first part of a status by which is decided what is done next, and that is stored otherwise than it was written. Texts that only a
+/// person reads may be cut where they are read.
 pub(super) fn changed_part(written: &Status, stored: Option<&Status>) -> Option<&'static str> {
     let nothing = Status::default();
     let stored = stored.unwrap_or(&nothing);
@@ -111,9 +111,9 @@ pub(super) fn changed_part(written: &Status, stored: Option<&Status>) -> Option<
             *closed_operation != stored.closed_operation,
         ),
         ("status.adopted", *adopted != stored.adopted),
-        ("status.target", target.is_some() != stored.target.is_some()),
-        ("status.sent", sent.is_some() != stored.sent.is_some()),
-        ("status.remote", remote.is_some() != stored.remote.is_some()),
+        ("status.target", *target != stored.target),
+        ("status.sent", *sent != stored.sent),
+        ("status.remote", *remote != stored.remote),
         (
             "status.operations",
             newest(operations) != newest(&stored.operations),

@@ -316,10 +316,17 @@ impl Reconciliation<'_> {
         retained: Option<String>,
     ) -> Result<RoundEnd, ClusterError> {
         let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
-        // First the status: an object without our finalizer that names a callback is one that somebody wiped.
-        if is_held && !self.write(release::after_release(&self.facts)).await? {
-            return Ok(RoundEnd::Again);
-        }
+        // First the status: an object without our finalizer that names a callback is one that somebody wiped. Where it can't be written the
+        // object goes all the same: whoever takes it for wiped decides again what was decided here.
+        let unwritten = match is_held {
+            true => match self.write(release::after_release(&self.facts)).await {
+                Ok(true) => None,
+                Ok(false) => return Ok(RoundEnd::Again),
+                Err(error) if error.is_refusal() || error.is_not_kept() => Some(error),
+                Err(error) => return Err(error),
+            },
+            false => None,
+        };
         let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         self.note_released(true);
@@ -344,7 +351,7 @@ impl Reconciliation<'_> {
             self.publish_event(EventType::Normal, Reason::Retained, &note);
         }
         self.report_left_unproven();
-        Ok(RoundEnd::OnChange)
+        unwritten.map_or(Ok(RoundEnd::OnChange), Err)
     }
 
     /// The object has its finalizer still: it is not let go.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http::Method;
+use live_simulator::RowPatch;
 use serde_json::json;
 
 use super::life::Life;
-use super::object::{NAMESPACE, domain, spec, verdict};
-use super::script::{Script, settle};
-use super::trouble::CloudCallFate;
+use super::object::{NAMESPACE, PROJECT, domain, spec, verdict};
+use super::script::{Script, settle, settle_at_second_try};
+use super::trouble::{CallFate, CloudCallFate, Verb};
 use super::world::ControllerWorld;
 use crate::api::FINALIZER;
 use crate::cluster::raw::{RawObjects, ReleaseResult};
@@ -103,4 +104,56 @@ async fn what_lost_its_finalizer_while_it_goes_holds_its_place_until_its_callbac
     }
     assert_eq!(reason(&world).0, "True", "{}", world.story.whole());
     assert!(is_let_go(&world), "{}", world.story.whole());
+}
+
+/// Its create took two attempts, so that rows may be ours by them. But it is let go, and what lies at its place by now is somebody's.
+#[tokio::test(start_paused = true)]
+async fn what_was_let_go_asks_for_nothing_and_deletes_nothing_whoever_starts_later() {
+    let (script, mut world) = Script::with_world();
+    world.start();
+    settle_at_second_try(&script, &world).await;
+    let made = world.rows(&domain("push")).remove(0);
+    let both = json!({"metadata": {"finalizers": [FINALIZER, OTHER]}});
+    world.merge("push", &both);
+    world.delete("push");
+    let let_go = world.until(SOON, is_let_go).await;
+    assert!(let_go, "{}", world.story.whole());
+    assert_eq!(world.count(&Method::DELETE), 1, "{}", world.story.whole());
+
+    let alike = RowPatch {
+        notify_callback_url: made.notify_callback_url,
+        notify_event_subscription: Some(made.notify_event_subscription),
+        ..RowPatch::default()
+    };
+    let cloud = world.cloud();
+    cloud.insert_row(PROJECT, &domain("push"), "live", &alike);
+    world.restart().await;
+    let before = world.calls().len();
+    world.pass(SOON).await;
+    let whole = world.story.whole();
+    assert_eq!(world.rows(&domain("push")).len(), 1, "{whole}");
+    let (_, reason) = verdict(&world.object("push").unwrap());
+    assert_eq!(reason, "Deleting", "{whole}");
+    assert_eq!(world.calls().len(), before, "{whole}");
+    world.kill().await;
+}
+
+/// Others may wait for ours, and whoever refuses the status may do so for ever.
+#[tokio::test(start_paused = true)]
+async fn what_others_hold_is_let_go_though_its_status_is_refused() {
+    let (script, mut world) = Script::with_world();
+    held_by_another(&mut world).await;
+    script.server(|call| match call.verb {
+        Verb::PatchStatus => CallFate::Refused(403, "no status may be changed"),
+        _ => CallFate::Served,
+    });
+    world.delete("push");
+    let is_without_ours = |world: &ControllerWorld| {
+        world.object("push").unwrap()["metadata"]["finalizers"] == json!([OTHER])
+    };
+    let is_let_go = world.until(SOON, is_without_ours).await;
+    assert!(is_let_go, "{}", world.story.whole());
+    assert!(world.rows(&domain("push")).is_empty());
+    assert_eq!(world.count(&Method::DELETE), 1, "{}", world.story.whole());
+    world.kill().await;
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::object::{PROJECT, domain, ready, spec, verdict};
 use super::script::{Script, settle};
+use super::server::StoredCrd;
 use super::trouble::{CallFate, Verb};
 use super::world::ControllerWorld;
 use crate::api::FINALIZER;
@@ -166,6 +167,30 @@ async fn an_object_whose_finalizer_comes_back_says_so() {
     }
 }
 
+/// The product goes, and every object with it: what may not go is asked for ever more slowly all the same.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_may_not_go_with_the_product_costs_few_writes() {
+    let (script, mut world) = Script::with_world();
+    let writes = Writes::counted(&script);
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    keep_finalizers(&world);
+    let before = writes.figures();
+    world.server.set_crd(StoredCrd::Terminating);
+    world.delete("push");
+    world.pass(QUARTER).await;
+    let story = world.story.whole();
+    assert!(message(&world).contains("webhook"), "{story}");
+    let after = writes.figures();
+    let few = [0, 1].map(|kind| after[kind] - before[kind]);
+    assert!(few.iter().all(|few| *few <= FEW), "{few:?} {story}");
+    world.server.admit_all();
+    let is_gone = |world: &ControllerWorld| world.object("push").is_none();
+    let is_gone = world.until(Duration::from_mins(11), is_gone).await;
+    assert!(is_gone, "{}", world.story.whole());
+    assert_eq!(world.rows(&domain("push")).len(), 1, "its callback stays");
+}
+
 /// Not a webhook but a controller: each of its writes is one that the watch brings, and could be answered at once for ever.
 #[tokio::test(start_paused = true)]
 async fn a_controller_that_takes_the_finalizer_off_is_answered_ever_more_slowly() {
@@ -196,11 +221,15 @@ async fn a_controller_that_takes_the_finalizer_off_is_answered_ever_more_slowly(
     world.kill().await;
 }
 
-/// What decisions are made by, each taken off by itself, and all at once.
-const PARTS: [&[&str]; 8] = [
+/// What decisions are made by, each taken off by itself, and all at once. What lies within a part has its name behind that.
+const PARTS: [&[&str]; 12] = [
     &["callbackID"],
     &["closedOperation"],
     &["sent"],
+    &["sent/notifyCallbackURL"],
+    &["sent/signType"],
+    &["remote/notifyCallbackURL"],
+    &["remote/updateTime"],
     &["adopted"],
     &["operations"],
     &["failures", "nextAttemptTime"],
@@ -218,8 +247,14 @@ const PARTS: [&[&str]; 8] = [
 
 fn without(parts: &'static [&'static str]) -> impl Fn(&Value, &mut Value) + Send {
     move |_, new| {
-        if let Some(status) = new["status"].as_object_mut() {
-            status.retain(|name, _| !parts.contains(&name.as_str()));
+        for part in parts {
+            let (owner, name) = match part.split_once('/') {
+                Some((owner, name)) => (new["status"].get_mut(owner), name),
+                None => (new.get_mut("status"), *part),
+            };
+            if let Some(owner) = owner.and_then(Value::as_object_mut) {
+                owner.remove(name);
+            }
         }
     }
 }
