@@ -21,7 +21,23 @@ const MARK: &str = "[redacted]";
 /// The secrets of one call, and what is shown in their place.
 #[derive(Default)]
 pub struct Redactor {
-    replacements: Vec<(SecretString, String)>,
+    replacements: Vec<Replacement>,
+}
+
+/// A secret, and what is shown for it. It is kept once, however it may be written: a token is long, and many calls wait at once.
+struct Replacement {
+    secret: SecretString,
+    shown: String,
+}
+
+/// How a secret may be written in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    AsItIs,
+    PercentEncoded,
+    InJson,
+    /// The same with slashes escaped, too.
+    InOldJson,
 }
 
 impl Redactor {
@@ -33,11 +49,6 @@ impl Redactor {
     /// A value that must not be shown, as it is, percent-encoded or escaped in JSON.
     pub fn hide(&mut self, secret: &str) {
         self.replace(secret, MARK);
-        self.replace(&percent_encode(secret), MARK);
-        let quoted = Value::from(secret).to_string();
-        let escaped = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-        self.replace(escaped, MARK);
-        self.replace(&escaped.replace('/', "\\/"), MARK);
     }
 
     /// An access key id: its first characters are shown.
@@ -76,21 +87,63 @@ impl Redactor {
 
     /// The longest secret, or start of one, that the text begins with: where it ends, and what is shown for it.
     fn secret_at(&self, text: &str) -> Option<(usize, &str)> {
-        let found = self.replacements.iter().filter_map(|(secret, shown)| {
-            let secret = secret.expose_secret();
-            let end = common_start(secret, text);
-            let is_match = end == secret.len() || secret.get(..end)?.chars().count() >= MIN_MATCH;
-            is_match.then_some((end, shown.as_str()))
+        let found = self.replacements.iter().filter_map(|replacement| {
+            let secret = replacement.secret.expose_secret();
+            let spelled = Spelling::ALL
+                .iter()
+                .filter_map(|it| it.matched(secret, text));
+            Some((spelled.max()?, replacement.shown.as_str()))
         });
         found.max_by_key(|(end, _)| *end)
     }
 
     fn replace(&mut self, secret: &str, shown: &str) {
-        let known = |(known, _): &(SecretString, String)| known.expose_secret() == secret;
+        let known = |known: &Replacement| known.secret.expose_secret() == secret;
         if secret.is_empty() || self.replacements.iter().any(known) {
             return;
         }
-        self.replacements.push((secret.into(), shown.to_owned()));
+        self.replacements.push(Replacement {
+            secret: secret.into(),
+            shown: shown.to_owned(),
+        });
+    }
+}
+
+impl Spelling {
+    const ALL: [Self; 4] = [
+        Self::AsItIs,
+        Self::PercentEncoded,
+        Self::InJson,
+        Self::InOldJson,
+    ];
+
+    /// How a character of a secret is written.
+    fn of(self, letter: char) -> String {
+        match (self, letter) {
+            (Self::PercentEncoded, _) => percent_encode(letter.encode_utf8(&mut [0; 4])),
+            (Self::InOldJson, '/') => "\\/".to_owned(),
+            (Self::InJson | Self::InOldJson, '"' | '\\' | '\0'..='\u{1f}') => {
+                let quoted = Value::from(letter.to_string()).to_string();
+                let written = quoted.get(1..quoted.len() - 1);
+                written.unwrap_or_default().to_owned()
+            }
+            _ => letter.to_string(),
+        }
+    }
+
+    /// Where in the text the secret ends that it begins with, or as much of the secret's start as is taken for it.
+    fn matched(self, secret: &str, text: &str) -> Option<usize> {
+        let (mut end, mut letters) = (0, 0);
+        for letter in secret.chars() {
+            let written = self.of(letter);
+            let common = common_start(&written, text.get(end..)?);
+            end += common;
+            letters += written.get(..common)?.chars().count();
+            if common < written.len() {
+                return (letters >= MIN_MATCH).then_some(end);
+            }
+        }
+        Some(end)
     }
 }
 
@@ -206,7 +259,41 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_secret_is_kept_once_however_it_may_be_written() {
+        let token = r#""/"#.repeat(32 << 10);
+        let mut secrets = Redactor::new();
+        secrets.hide(&token);
+        let kept = secrets.replacements.iter();
+        let kept: usize = kept.map(|it| it.secret.expose_secret().len()).sum();
+        assert_eq!(kept, token.len());
+        let percent = percent_encode(&token);
+        assert_eq!(secrets.clean(&percent, MAX_TEXT), MARK, "to its very end");
+    }
+
+    /// All the texts that a secret may be written as.
+    fn spellings(secret: &str) -> Vec<String> {
+        let quoted = Value::from(secret).to_string();
+        let json = quoted[1..quoted.len() - 1].to_owned();
+        let old = json.replace('/', "\\/");
+        vec![secret.to_owned(), percent_encode(secret), json, old]
+    }
+
     proptest! {
+        #[test]
+        fn a_secret_is_found_however_it_is_written_and_wherever_it_is_cut(
+            secret in r#"[a-z/"\\%+=é录\x00-\x1f]{1,40}"#, how in 0_usize..4, cut in 0_usize..200, after in "[G-Z ]{0,9}",
+        ) {
+            let mut secrets = Redactor::new();
+            secrets.hide(&secret);
+            let written = spellings(&secret).swap_remove(how);
+            prop_assert_eq!(Spelling::ALL[how].matched(&secret, &written), Some(written.len()));
+            let start: String = written.chars().take(cut).collect();
+            let found = Spelling::ALL[how].matched(&secret, &format!("{start}{after}"));
+            let is_enough = start.len() == written.len() || start.chars().count() >= MIN_MATCH;
+            prop_assert_eq!(found, is_enough.then_some(start.len()));
+        }
+
         #[test]
         fn nothing_secret_and_nothing_long_comes_out(
             before in "\\PC{0,600}", after in any::<String>(), limit in 0..MAX_TEXT,

@@ -25,6 +25,9 @@ use crate::platform::strikes::{CredentialPass, CredentialVerdict};
 use crate::platform::transport::{CallSlot, Deadline, Request, Response, reply_headers};
 use crate::terms::failure::{Class, Failure, Operation};
 
+/// A request that can be sent, what proves the identity in it, and what must not be shown of its answer.
+type PreparedCall = (Request, RequestAuth, Redactor);
+
 /// A call that got an answer, or none.
 struct SentCall {
     result: Result<Response, Failure>,
@@ -132,14 +135,8 @@ impl Client {
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
     ) -> Result<(SentCall, CredentialPass<'a>), Failure> {
-        let mut secrets = Redactor::new();
-        account.credential.conceal(&mut secrets);
-        if let Some(key) = call.key {
-            secrets.hide(key.expose());
-        }
-        let (permit, slot, (request, auth)) = self
-            .ready(permit, account, call, ahead, &mut secrets)
-            .await?;
+        let (permit, slot, (request, auth, secrets)) =
+            self.ready(permit, account, call, ahead).await?;
         let CallPermit { token, pass } = permit;
         let deadline = call
             .deadline
@@ -178,22 +175,26 @@ impl Client {
 
     /// The request, with leave and a slot to send it now. What proves the identity may have been long in coming, and the slot, too, and
     /// meanwhile the account may have been throttled or its credential stopped: so leave is judged last, and where it has to be waited for,
-    /// all is made anew.
+    /// all is made anew. Whoever waits for a slot holds neither a request nor secrets of its own: there may be thousands, and a token is long.
     async fn ready<'a>(
         &'a self,
         mut permit: CallPermit<'a>,
         account: &Account,
         call: &ApiCall<'_>,
         ahead: Option<SignedDuration>,
-        secrets: &mut Redactor,
-    ) -> Result<(CallPermit<'a>, CallSlot, (Request, RequestAuth)), Failure> {
+    ) -> Result<(CallPermit<'a>, CallSlot, PreparedCall), Failure> {
         loop {
             let (ready, proof) = self.proven(permit, account, call).await?;
             permit = ready;
             let prepared = async {
-                let request = self.request(account, call, ahead, proof, secrets)?;
                 let slot = self.slot(account, call.operation, call.deadline).await?;
-                Ok((slot, request))
+                let mut secrets = Redactor::new();
+                account.credential.conceal(&mut secrets);
+                if let Some(key) = call.key {
+                    secrets.hide(key.expose());
+                }
+                let (request, auth) = self.request(account, call, ahead, proof, &mut secrets)?;
+                Ok((slot, (request, auth, secrets)))
             };
             match prepared.await {
                 Ok((slot, prepared)) if permit.holds() => return Ok((permit, slot, prepared)),
