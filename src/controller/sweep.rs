@@ -154,7 +154,7 @@ async fn sweep(
         Err(failure)
     } else {
         let looks = account.looks();
-        looks.sweep(Instant::now(), Lane::Background).await
+        looks.sweep(Instant::now(), (Lane::Background, "")).await
     };
     let caller = Caller::Account(account.identity_account().key().clone());
     gauge::set(context, served, &caller, swept.as_ref().err());

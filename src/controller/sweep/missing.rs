@@ -113,7 +113,7 @@ async fn confirm_gone(
     } else {
         sleep(SECOND_OPINION).await;
         let looks = account.looks();
-        match looks.sweep(Instant::now(), Lane::Background).await {
+        match looks.sweep(Instant::now(), (Lane::Background, "")).await {
             Ok(second) => second,
             Err(failure) => {
                 debug!("a second sweep failed: {}", failure.message);
