@@ -107,6 +107,17 @@ impl Bucket {
         self.wait_for(lane, QueueKey::of_begun(namespace)).await
     }
 
+    /// The one of these namespaces in whose name a newcomer would be served first.
+    pub fn soonest<'a>(
+        &self,
+        lane: Lane,
+        namespaces: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        let state = self.shared.lock();
+        let position = |namespace: &&str| state.queue.position(lane, &QueueKey::new(namespace));
+        namespaces.into_iter().min_by_key(position)
+    }
+
     /// How long a newcomer would wait for a token, as things are.
     pub fn estimate(&self, lane: Lane, namespace: &str) -> Duration {
         let mut state = self.shared.lock();

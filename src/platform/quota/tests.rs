@@ -179,6 +179,20 @@ async fn what_has_begun_goes_first_in_its_lane_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_of_several_namespaces_goes_in_the_turn_that_comes_first() {
+    let bucket = bucket();
+    assert_eq!(at_once(&bucket).await, 1);
+    let line = Line::new(&bucket);
+    for (namespace, waiters) in [("a", 20), ("b", 2)] {
+        for _ in 0..waiters {
+            line.up(Lane::Background, namespace, String::new()).await;
+        }
+    }
+    let soonest = |namespaces: &[_]| bucket.soonest(Lane::Background, namespaces.to_vec());
+    assert_eq!((soonest(&["a", "b"]), soonest(&[])), (Some("b"), None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_waiter_that_gives_up_leaves_the_queue_and_costs_nothing() {
     let bucket = bucket();
     assert_eq!(at_once(&bucket).await, 1);
