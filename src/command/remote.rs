@@ -188,7 +188,7 @@ async fn list(
         let target = account.target.clone();
         let name = format!("{} {}", target.region, target.project_id);
         let looks = cloud.looks(account);
-        problem = match looks.sweep(Instant::now(), Lane::Background).await {
+        problem = match looks.sweep(Instant::now(), (Lane::Background, "")).await {
             Ok(inventory) if inventory.complete => {
                 let rows = inventory.rows.clone();
                 return Ok((ListedProject { target, rows }, None));

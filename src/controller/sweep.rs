@@ -10,6 +10,7 @@ mod inventories;
 mod missing;
 mod rounds;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,8 +154,7 @@ async fn sweep(
     let swept = if let Some(failure) = account.stopped() {
         Err(failure)
     } else {
-        let looks = account.looks();
-        looks.sweep(Instant::now(), Lane::Background).await
+        list_project(account, served).await
     };
     let caller = Caller::Account(account.identity_account().key().clone());
     gauge::set(context, served, &caller, swept.as_ref().err());
@@ -171,6 +171,18 @@ async fn sweep(
             pause_after(&failure, pause)
         }
     }
+}
+
+/// Lists the account's project in the name of that namespace among these objects' that is served first: who has made up many accounts of
+/// a cloud user waits for them, and nobody else of that user.
+async fn list_project(
+    account: &SharedAccount,
+    served: &ServedObjects,
+) -> Result<Arc<Inventory>, Failure> {
+    let namespaces: BTreeSet<_> = served.iter().map(|object| object.namespace()).collect();
+    let soonest = account.bucket().soonest(Lane::Background, namespaces);
+    let turn = (Lane::Background, soonest.unwrap_or_default());
+    account.looks().sweep(Instant::now(), turn).await
 }
 
 /// The pause after a sweep that failed. One that was not sent for others' calls costs no other of its own, and waits for no interval.

@@ -98,21 +98,30 @@ impl Bucket {
     /// Waits for a token; those of one lane come by turns of their namespaces. Dropped while it waits, it leaves the queue and nothing is
     /// lost.
     pub async fn acquire(&self, lane: Lane, namespace: &str) -> Token {
-        self.wait_for(lane, QueueKey::Of(namespace.to_owned()))
-            .await
+        self.wait_for(lane, QueueKey::new(namespace)).await
     }
 
-    /// Waits for a token to go on with something that others wait for and that has begun: first in its lane.
-    pub async fn acquire_next(&self, lane: Lane) -> Token {
-        self.wait_for(lane, QueueKey::Next).await
+    /// Waits for a token to go on with something that others wait for and that has begun: it has every second one of its lane, in turns of
+    /// those namespaces that began something.
+    pub async fn acquire_next(&self, lane: Lane, namespace: &str) -> Token {
+        self.wait_for(lane, QueueKey::of_begun(namespace)).await
+    }
+
+    /// The one of these namespaces in whose name a newcomer would be served first.
+    pub fn soonest<'a>(
+        &self,
+        lane: Lane,
+        namespaces: impl IntoIterator<Item = &'a str>,
+    ) -> Option<&'a str> {
+        let state = self.shared.lock();
+        let position = |namespace: &&str| state.queue.position(lane, &QueueKey::new(namespace));
+        namespaces.into_iter().min_by_key(position)
     }
 
     /// How long a newcomer would wait for a token, as things are.
     pub fn estimate(&self, lane: Lane, namespace: &str) -> Duration {
         let mut state = self.shared.lock();
-        let position = state
-            .queue
-            .position(lane, &QueueKey::Of(namespace.to_owned()));
+        let position = state.queue.position(lane, &QueueKey::new(namespace));
         state.rate.wait(position, Instant::now())
     }
 
@@ -266,6 +275,11 @@ impl Token {
         self.lane
     }
 
+    /// In whose turn it was waited for.
+    pub fn namespace(&self) -> &str {
+        &self.key.namespace
+    }
+
     /// How long it was waited for.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -347,9 +361,10 @@ impl NextToken {
         token.charged_to(&self.budget)
     }
 
-    /// Waits for it first in its lane.
+    /// Waits for it as what has begun, before those that have not.
     pub async fn first(&self) -> Token {
-        let token = self.bucket.acquire_next(self.lane).await;
+        let namespace = &self.key.namespace;
+        let token = self.bucket.acquire_next(self.lane, namespace).await;
         token.charged_to(&self.budget)
     }
 

@@ -221,7 +221,7 @@ impl<'a> DryRun<'a> {
         };
         if is_worth_it() {
             let budget = CallBudget::limited_to(domains);
-            let swept = looks.sweep_within(since, Lane::Background, budget);
+            let swept = looks.sweep_within(since, (Lane::Background, ""), budget);
             match swept.await {
                 Ok(inventory) if inventory.covers(place.domain()) => {
                     return Ok((inventory.at_place(&place).to_vec(), true));

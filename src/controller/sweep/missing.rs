@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, info};
 
 use super::accounts::ServedObjects;
-use super::{cloud_time, count_failed_sweep, hand_over, id, sighting};
+use super::{cloud_time, count_failed_sweep, hand_over, id, list_project, sighting};
 use crate::controller::account::SharedAccount;
 use crate::controller::context::Context;
 use crate::controller::memory::ObjectMemory;
@@ -112,8 +112,7 @@ async fn confirm_gone(
         Arc::new(of_one)
     } else {
         sleep(SECOND_OPINION).await;
-        let looks = account.looks();
-        match looks.sweep(Instant::now(), Lane::Background).await {
+        match list_project(account, &objects).await {
             Ok(second) => second,
             Err(failure) => {
                 debug!("a second sweep failed: {}", failure.message);
@@ -165,7 +164,10 @@ async fn find_gone(
         if !budget.spend(1) {
             continue;
         }
-        let token = account.bucket().acquire(Lane::Background, "").await;
+        let token = account
+            .bucket()
+            .acquire(Lane::Background, kept.namespace())
+            .await;
         let token = token.charged_to(&budget);
         match account.get_by_id(token, id).await {
             GetResult::Gone => gone.push(kept),

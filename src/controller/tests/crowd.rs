@@ -10,7 +10,7 @@ use http::Method;
 use live_simulator::RowPatch;
 use serde_json::json;
 
-use super::object::{ACCOUNT, domain, key, spec, verdict};
+use super::object::{ACCOUNT, PROJECT, domain, key, spec, verdict};
 use super::trouble::{Peace, Troubled};
 use super::world::{ControllerWorld, account};
 use crate::fuzz::extent;
@@ -110,5 +110,46 @@ async fn one_beside_a_crowd_of_another_namespace_is_served_as_if_alone() {
     assert!(world.until(resync * 13 / 10, is_repaired).await);
     let calls = world.calls().split_off(since);
     assert!(calls.len() <= 2 * pages + 2, "{} calls", calls.len());
+    world.kill().await;
+}
+
+/// A project that nobody has is an account of its own, which is swept too.
+#[tokio::test(start_paused = true)]
+async fn its_sweep_does_not_wait_for_those_of_accounts_that_another_namespace_made_up() {
+    const MADE_UP: usize = 200;
+    let trouble: Arc<dyn Troubled> = Arc::new(Peace);
+    let mut world = ControllerWorld::new(&trouble);
+    world.secret_in(NEIGHBOUR, ACCOUNT, &account("AKFIRST"));
+    for number in 0..MADE_UP {
+        let name = format!("made-up-{number}");
+        let mut spec = spec(&name);
+        spec["managementPolicy"] = json!("Observe");
+        spec["projectID"] = json!(format!("p-{number}"));
+        world.server.create(&(NEIGHBOUR.to_owned(), name), &spec);
+    }
+    world.apply("push", &spec("push"));
+    world.start();
+    world.pass(Duration::from_mins(1)).await;
+    assert!(ready(&world), "{}", world.story.whole());
+
+    let since = world.calls().len();
+    let sweeps = |world: &ControllerWorld| {
+        let mut calls: Vec<_> = world.calls().split_off(since);
+        calls.retain(|made| made.call.method == Method::GET && made.call.domain.is_none());
+        calls
+    };
+    let own = format!("/{PROJECT}/");
+    let place = |world: &ControllerWorld| {
+        let mut sweeps = sweeps(world).into_iter();
+        sweeps.position(|made| made.call.url.contains(&own))
+    };
+    let resync = world.config().resync_interval;
+    let is_swept = |world: &ControllerWorld| place(world).is_some();
+    assert!(world.until(resync * 2, is_swept).await);
+    let before = place(&world).unwrap();
+    world.pass(Duration::from_mins(2)).await;
+    let all = sweeps(&world).len();
+    assert!(all >= MADE_UP / 2, "{all} sweeps");
+    assert!(before <= FEW, "{before} of {all} sweeps went first");
     world.kill().await;
 }

@@ -56,13 +56,14 @@ impl Looks {
         Ok(seen.await?)
     }
 
-    /// Looks at the whole project, without a call if the newest sweep is good enough.
+    /// Looks at the whole project, in turns of this namespace, without a call if the newest sweep is good enough.
     pub async fn sweep(
         self: &Arc<Self>,
         not_before: Instant,
-        lane: Lane,
+        (lane, namespace): (Lane, &str),
     ) -> Result<Arc<Inventory>, Failure> {
-        self.sweep_within(not_before, lane, CallBudget::default())
+        let budget = CallBudget::default();
+        self.sweep_within(not_before, (lane, namespace), budget)
             .await
     }
 
@@ -70,10 +71,10 @@ impl Looks {
     pub async fn sweep_within(
         self: &Arc<Self>,
         not_before: Instant,
-        lane: Lane,
+        (lane, namespace): (Lane, &str),
         budget: CallBudget,
     ) -> Result<Arc<Inventory>, Failure> {
-        let (proof, namespace) = (Proof::Presence, String::new());
+        let (proof, namespace) = (Proof::Presence, namespace.to_owned());
         let want = WantedLook {
             scope: LookScope::Project,
             place: None,
@@ -150,10 +151,11 @@ impl Looks {
     ) -> LookWork {
         async move {
             let (scope, namespace) = (want.scope, want.namespace);
+            let turn = |lane| self.bucket.acquire(lane, &namespace);
             let token = tokio::select! {
                 biased;
                 Ok(sweep) = &mut sweep => return self.taken_along(sweep, &scope).await,
-                token = reader::token(&self.bucket, &mut handle.lane, Some(&namespace)) => token,
+                token = reader::token(&mut handle.lane, turn) => token,
             };
             let token = match scope {
                 // A sweep that a domain's look becomes is made for all.

@@ -22,7 +22,7 @@ use crate::live::looks::kept::{Begun, Inventory};
 use crate::live::looks::room::{GrowingList, NoRoom, ReadRows};
 use crate::plan::step::Proof;
 use crate::platform::call_budget::CallBudget;
-use crate::platform::quota::{Bucket, Lane, Token};
+use crate::platform::quota::{Lane, Token};
 use crate::terms::failure::{Class, Failure, Operation};
 
 /// The cloud's offset ends at 4096, so that a longer list can't be read to its end.
@@ -35,22 +35,15 @@ const STANDSTILL: Duration = Duration::from_secs(20);
 /// The same before it is answered at all.
 const UNANSWERED: Duration = Duration::from_secs(2);
 
-/// Waits for a token in the highest lane of those who wait for it: in the turn of a namespace, or, to go on, before all of them.
-pub(super) async fn token(
-    bucket: &Bucket,
+/// Waits for a token in the highest lane of those who wait for it.
+pub(super) async fn token<T: Future<Output = Token>>(
     lane: &mut watch::Receiver<Lane>,
-    namespace: Option<&str>,
+    acquire: impl Fn(Lane) -> T,
 ) -> Token {
     loop {
         let highest = *lane.borrow_and_update();
-        let acquire = async {
-            match namespace {
-                Some(namespace) => bucket.acquire(highest, namespace).await,
-                None => bucket.acquire_next(highest).await,
-            }
-        };
         tokio::select! {
-            token = acquire => return token,
+            token = acquire(highest) => return token,
             Ok(()) = lane.changed() => {}
         }
     }
@@ -68,6 +61,8 @@ pub(super) struct ListReader {
     has_given_way: bool,
     /// What is paid for beyond the first call.
     budget: CallBudget,
+    /// Whose turn its calls take: that of the first.
+    namespace: String,
 }
 
 /// A list that was read, or can't be.
@@ -107,6 +102,7 @@ impl ListReader {
             is_answered: false,
             has_given_way: false,
             budget: CallBudget::default(),
+            namespace: String::new(),
         }
     }
 
@@ -116,7 +112,7 @@ impl ListReader {
         domain: &str,
         first: Token,
     ) -> Result<Inventory, LookError> {
-        self.budget = first.budget();
+        self.charge_as(&first);
         match self.read(Some(domain), first).await? {
             ReadList::Still(inventory) => Ok(inventory),
             ReadList::TooLong(FirstAnswer { total, .. }) => Err(failure(
@@ -136,7 +132,7 @@ impl ListReader {
         first: Token,
     ) -> Result<ReadList, LookError> {
         self.is_for_creates = proof == Proof::Absence;
-        self.budget = first.budget();
+        self.charge_as(&first);
         // Who names a project need not have a right to it, nor a login that ends: such a one holds up nobody.
         if self.looks.is_answered() {
             self.keep_creates_off().await;
@@ -302,9 +298,17 @@ impl ListReader {
         future.await
     }
 
+    /// The calls that follow are paid from what this one is, and take the turns of its namespace.
+    fn charge_as(&mut self, first: &Token) {
+        self.budget = first.budget();
+        first.namespace().clone_into(&mut self.namespace);
+    }
+
     async fn token(&mut self) -> Token {
         let (looks, mut lane) = (Arc::clone(&self.looks), self.handle.lane.clone());
-        let token = self.give_way(token(&looks.bucket, &mut lane, None)).await;
+        let namespace = self.namespace.clone();
+        let next = |lane| looks.bucket.acquire_next(lane, &namespace);
+        let token = self.give_way(token(&mut lane, next)).await;
         token.charged_to(&self.budget)
     }
 }

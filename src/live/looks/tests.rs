@@ -132,7 +132,10 @@ async fn a_single_create_costs_one_list_and_a_look_of_the_last_minute_none() {
 #[tokio::test(start_paused = true)]
 async fn rows_are_dropped_when_they_are_of_no_use_though_nobody_asks_again() {
     let account = LooksAccount::new(LooksCloud::with((0..250).map(place)));
-    let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+    let swept = account
+        .looks
+        .sweep(Instant::now(), (Lane::Background, ""))
+        .await;
     let swept = Arc::downgrade(&swept.unwrap());
     sleep(LIST_KEPT / 2).await;
     account.looks.look(ask_now(&place(7000))).await.unwrap();
@@ -147,7 +150,10 @@ async fn rows_are_dropped_when_they_are_of_no_use_though_nobody_asks_again() {
     sleep(LIST_KEPT / 2 + MINUTE / 60).await;
     assert!(!account.looks.lock().is_forgetting);
     // And so again.
-    let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+    let swept = account
+        .looks
+        .sweep(Instant::now(), (Lane::Background, ""))
+        .await;
     let swept = Arc::downgrade(&swept.unwrap());
     sleep(LIST_KEPT + MINUTE / 60).await;
     assert_eq!(swept.strong_count(), 0);
@@ -163,7 +169,10 @@ async fn a_look_is_dated_by_its_own_first_answer_less_the_time_that_that_took() 
     let seen = account.looks.look(ask_now(&place(7000))).await.unwrap();
     let way = Duration::from_millis(100);
     assert_eq!(seen.dated, Some(seen.at - way));
-    let swept = account.looks.sweep(Instant::now(), Lane::Urgent).await;
+    let swept = account
+        .looks
+        .sweep(Instant::now(), (Lane::Urgent, ""))
+        .await;
     let swept = swept.unwrap();
     assert_eq!((swept.rows.len(), swept.dated), (150, Some(swept.at - way)));
 }
@@ -245,7 +254,11 @@ async fn a_thousand_who_ask_for_one_domain_cost_what_one_costs() {
 async fn a_sweep_of_a_thousand_settled_objects_costs_ten_calls() {
     let account = LooksAccount::new(LooksCloud::with((0..1000).map(place)));
     let start = Instant::now();
-    let sweep = account.looks.sweep(start, Lane::Background).await.unwrap();
+    let sweep = account
+        .looks
+        .sweep(start, (Lane::Background, ""))
+        .await
+        .unwrap();
     assert!(sweep.complete && sweep.total == 1000 && sweep.rows.len() == 1000);
     assert_eq!(sweep.at_place(&place(421)).len(), 1);
     let settled = (0..1000).map(|number| LookRequest {

@@ -88,7 +88,8 @@ async fn a_thousand_creates_cost_at_most_1050_calls() {
 async fn a_single_create_beside_a_sweep_in_the_background_does_not_wait_for_it() {
     let account = LooksAccount::new(LooksCloud::with((0..3000).map(place)));
     let looks = Arc::clone(&account.looks);
-    let sweep = tokio::spawn(async move { looks.sweep(Instant::now(), Lane::Background).await });
+    let sweep =
+        tokio::spawn(async move { looks.sweep(Instant::now(), (Lane::Background, "")).await });
     sleep(Duration::from_secs(2)).await;
     let start = Instant::now();
     create_all(&account, vec![place(9000)], 1).await;
@@ -110,7 +111,7 @@ async fn a_sweep_beside_creates_is_no_proof_of_absence_but_one_that_creates_wait
     let account = LooksAccount::new(LooksCloud::with((0..300).map(place)));
     account
         .looks
-        .sweep(Instant::now(), Lane::Background)
+        .sweep(Instant::now(), (Lane::Background, ""))
         .await
         .unwrap();
     let presence = LookRequest {
@@ -239,7 +240,7 @@ async fn a_sweep_that_has_begun_is_raised_too() {
     let account = LooksAccount::new(LooksCloud::with((0..1000).map(place)));
     let looks = Arc::clone(&account.looks);
     let start = Instant::now();
-    let sweep = tokio::spawn(async move { looks.sweep(start, Lane::Background).await });
+    let sweep = tokio::spawn(async move { looks.sweep(start, (Lane::Background, "")).await });
     sleep(Duration::from_millis(10)).await;
     queue(&account.bucket, Lane::Create, 500);
     let urgent = LookRequest {
@@ -273,7 +274,8 @@ async fn a_look_that_nobody_waits_for_any_more_is_not_made() {
     sleep(MINUTE).await;
     assert_eq!(account.cloud.calls(), ["push1.example.com 0"]);
     let looks = Arc::clone(&account.looks);
-    let sweep = tokio::spawn(async move { looks.sweep(Instant::now(), Lane::Background).await });
+    let sweep =
+        tokio::spawn(async move { looks.sweep(Instant::now(), (Lane::Background, "")).await });
     sleep(Duration::from_millis(250)).await;
     sweep.abort();
     sleep(MINUTE).await;
@@ -285,7 +287,7 @@ async fn a_look_that_nobody_waits_for_any_more_is_not_made() {
     assert_eq!(
         account
             .looks
-            .sweep(Instant::now(), Lane::Urgent)
+            .sweep(Instant::now(), (Lane::Urgent, ""))
             .await
             .unwrap()
             .total,
@@ -327,7 +329,7 @@ async fn a_sweep_that_is_not_paid_for_ends_with_its_first_page() {
         let looks = Arc::clone(&account.looks);
         async move {
             looks
-                .sweep_within(Instant::now(), Lane::Background, budget)
+                .sweep_within(Instant::now(), (Lane::Background, ""), budget)
                 .await
         }
     };

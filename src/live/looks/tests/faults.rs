@@ -61,7 +61,7 @@ async fn a_sweep_whose_total_moved_is_repeated() {
     });
     let sweep = account
         .looks
-        .sweep(Instant::now(), Lane::Background)
+        .sweep(Instant::now(), (Lane::Background, ""))
         .await
         .unwrap();
     assert_eq!((sweep.total, sweep.rows.len()), (251, 251));
@@ -84,7 +84,7 @@ async fn a_sweep_that_a_row_slipped_out_of_is_repeated() {
     });
     let sweep = account
         .looks
-        .sweep(Instant::now(), Lane::Background)
+        .sweep(Instant::now(), (Lane::Background, ""))
         .await
         .unwrap();
     assert_eq!(sweep.rows.len(), 250);
@@ -182,7 +182,7 @@ async fn a_project_of_more_than_4000_is_swept_by_the_domains_that_are_known() {
     account.cloud.refuse_domain("unknown.example.com");
     let sweep = account
         .looks
-        .sweep(Instant::now(), Lane::Background)
+        .sweep(Instant::now(), (Lane::Background, ""))
         .await
         .unwrap();
     assert_eq!(
@@ -235,7 +235,7 @@ async fn who_is_taken_along_in_a_sweep_that_is_refused_its_domain_is_told_so() {
         account.cloud.refuse_domain(&domain);
     }
     let asks = (10..15).chain([1]).map(|number| ask_now(&place(number)));
-    let sweep = account.looks.sweep(Instant::now(), Lane::Urgent);
+    let sweep = account.looks.sweep(Instant::now(), (Lane::Urgent, ""));
     let both = futures::future::join(sweep, account.look_at_all(asks));
     let both = tokio::time::timeout(Duration::from_mins(1), both).await;
     let (swept, mut looked) = both.expect("it ends");
@@ -267,7 +267,7 @@ async fn a_small_project_proves_absence_in_one_page_whoever_asked() {
     let account = LooksAccount::new(LooksCloud::with((0..100).map(place)));
     account
         .looks
-        .sweep(Instant::now(), Lane::Background)
+        .sweep(Instant::now(), (Lane::Background, ""))
         .await
         .unwrap();
     let seen = account.looks.look(ask(&place(9000))).await.unwrap();

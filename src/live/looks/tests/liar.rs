@@ -141,7 +141,7 @@ proptest! {
                 assert!(seen.proves_absence || !free);
             }
             liar.calls.store(0, SeqCst);
-            if let Ok(sweep) = looks.sweep(Instant::now(), Lane::Urgent).await {
+            if let Ok(sweep) = looks.sweep(Instant::now(), (Lane::Urgent, "")).await {
                 let ids: BTreeSet<_> = sweep.rows.iter().map(|row| &row.id).collect();
                 assert_eq!(ids.len(), sweep.rows.len());
                 let all = u64::try_from(ids.len()).unwrap();

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{LooksAccount, acquire_create, ask, ask_now, cloud::LooksCloud, place};
 use crate::live::looks::{Looks, WaitForSweeps};
-use crate::platform::quota::Quota;
+use crate::platform::quota::{Lane, Quota};
 
 /// Another account of the same project: its looks, and the project as it sees that.
 fn other(account: &LooksAccount) -> (Arc<Looks>, Arc<LooksCloud>) {
@@ -106,4 +106,28 @@ async fn a_create_waits_for_no_more_than_so_many_sweeps() {
         assert!(!account.barrier.was_quiet_since(mark));
     }
     sweeps.abort();
+}
+
+/// Who names many projects has many sweeps of many pages under way.
+#[tokio::test(start_paused = true)]
+async fn sweeps_of_one_namespace_leave_every_other_turn_to_that_of_another() {
+    let account = LooksAccount::new(LooksCloud::with([]));
+    let sweep = |namespace: &'static str| {
+        let cloud = LooksCloud::with((0..1000).map(place));
+        let (bucket, barrier) = (account.bucket.clone(), Arc::clone(&account.barrier));
+        let room = Arc::clone(&account.room);
+        let looks = Looks::new(cloud, bucket, barrier, room, Default::default);
+        let turn = (Lane::Urgent, namespace);
+        tokio::spawn(async move { looks.sweep(Instant::now(), turn).await.unwrap().total })
+    };
+    let crowd: Vec<_> = (0..10).map(|_| sweep("crowd")).collect();
+    sleep(Duration::from_millis(1)).await;
+    let began = Instant::now();
+    assert_eq!(sweep("one").await.unwrap(), 1000);
+    let took = began.elapsed();
+    // It takes 10 calls. All of them together take 25 seconds.
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    for sweep in crowd {
+        sweep.await.unwrap();
+    }
 }

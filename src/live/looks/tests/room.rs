@@ -34,7 +34,10 @@ fn heavy_account(room: &Arc<ListRoom>) -> LooksAccount {
 async fn sweeps_as_if_alone(account: &LooksAccount) {
     let before = account.cloud.calls().len();
     let looks = &account.looks;
-    let sweep = looks.sweep(Instant::now(), Lane::Background).await.unwrap();
+    let sweep = looks
+        .sweep(Instant::now(), (Lane::Background, ""))
+        .await
+        .unwrap();
     assert_eq!(sweep.rows.len(), 1000);
     assert_eq!(account.cloud.calls().len() - before, 10);
     let kept = looks.newest_sweep().unwrap();
@@ -48,7 +51,10 @@ async fn lists_of_all_accounts_together_are_kept_while_there_is_room() {
     let small = LooksAccount::in_room(Arc::clone(&room), small, &[]);
     let heavy: Vec<_> = (0..30).map(|_| heavy_account(&room)).collect();
     for account in &heavy {
-        let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+        let swept = account
+            .looks
+            .sweep(Instant::now(), (Lane::Background, ""))
+            .await;
         assert_eq!(swept.unwrap().rows.len(), 150);
         assert!(room.taken() <= ROOM, "{}", room.taken());
     }
@@ -71,7 +77,7 @@ async fn a_list_that_is_read_for_long_gives_way_to_others() {
         account.cloud.falls_silent(100);
         let looks = Arc::clone(&account.looks);
         sweeps.push(tokio::spawn(async move {
-            drop(looks.sweep(Instant::now(), Lane::Background).await);
+            drop(looks.sweep(Instant::now(), (Lane::Background, "")).await);
         }));
         sleep(Duration::from_millis(200)).await;
         assert!(room.taken() <= ROOM, "{}", room.taken());
@@ -91,7 +97,7 @@ async fn who_gave_way_is_told_so_and_reads_again_later() {
         .map(|rows| LooksAccount::in_room(Arc::clone(&room), LooksCloud::with(rows), &[]));
     let sweep = |account: &LooksAccount| {
         let looks = Arc::clone(&account.looks);
-        async move { looks.sweep(Instant::now(), Lane::Background).await }
+        async move { looks.sweep(Instant::now(), (Lane::Background, "")).await }
     };
     let told = join_all(two.iter().map(sweep)).await;
     assert!(room.taken() <= ROOM);
@@ -125,7 +131,10 @@ async fn a_list_that_no_callbacks_make_is_refused_and_so_are_many_domains_of_the
     cloud.tells_total(5_000);
     let domains: Vec<_> = domains.iter().map(String::as_str).collect();
     let account = LooksAccount::in_room(ListRoom::new(|| 0), cloud, &domains);
-    let swept = account.looks.sweep(Instant::now(), Lane::Background).await;
+    let swept = account
+        .looks
+        .sweep(Instant::now(), (Lane::Background, ""))
+        .await;
     assert!(swept.unwrap_err().message.contains("no room"));
     assert_eq!(account.room.taken(), 0);
 }
@@ -166,7 +175,7 @@ async fn more_objects_have_more_room() {
     for account in &accounts {
         account
             .looks
-            .sweep(Instant::now(), Lane::Background)
+            .sweep(Instant::now(), (Lane::Background, ""))
             .await
             .unwrap();
     }
