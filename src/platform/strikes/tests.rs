@@ -282,8 +282,8 @@ async fn the_end_of_a_call_wakes_nobody_who_waits_for_another_principal() {
     const WAITING: usize = 100;
     let (strikes, key, other) = (Strikes::new(), pair("TESTAK", "one"), pair("OTHER", "one"));
     let probe = strikes.enter(&key).await.unwrap();
-    let wakes = Arc::new(WakeCounter::default());
-    let waker = Waker::from(Arc::clone(&wakes));
+    let counter = Arc::new(WakeCounter::default());
+    let waker = Waker::from(Arc::clone(&counter));
     let mut context = Context::from_waker(&waker);
     let mut waiting: Vec<_> = (0..WAITING)
         .map(|_| Box::pin(strikes.enter(&key)))
@@ -295,9 +295,9 @@ async fn the_end_of_a_call_wakes_nobody_who_waits_for_another_principal() {
         }
         call(&strikes, &other, Accepted).await.unwrap();
     }
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+    assert_eq!(counter.0.load(Ordering::Relaxed), 0);
     probe.end(Accepted);
-    assert_eq!(wakes.0.load(Ordering::Relaxed), WAITING);
+    assert_eq!(counter.0.load(Ordering::Relaxed), WAITING);
     for waits in &mut waiting {
         assert!(waits.as_mut().poll(&mut context).is_ready());
     }
