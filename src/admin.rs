@@ -115,6 +115,8 @@ async fn exposition(State(exposition): State<Arc<Exposition>>) -> impl IntoRespo
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::pin::pin;
     use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -160,6 +162,26 @@ mod tests {
         );
         assert!(metrics.ends_with("# EOF\n"), "{metrics}");
         assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
+    }
+
+    /// Who waits for the end of serving is at work for long, and gives nobody a turn.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn a_probe_is_answered_while_the_task_that_serves_is_at_work() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let health = Arc::new(Health::new(&[]));
+        let metrics = Arc::new(Metrics::new(|_| "other", false));
+        let mut served = pin!(serve(listener, health, metrics));
+        assert!(futures::poll!(&mut served).is_pending());
+        let mut probe = std::net::TcpStream::connect(address).unwrap();
+        probe
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let request = "GET /livez HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+        probe.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        probe.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     #[tokio::test]

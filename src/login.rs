@@ -6,7 +6,6 @@ pub mod secret;
 use std::sync::Arc;
 
 use self::secret::References;
-use crate::cluster::secret::Values;
 use crate::live::client::Client;
 use crate::plan::facts::CloudAccess;
 use crate::plan::facts::reason::Reason;
@@ -53,15 +52,14 @@ pub struct Login {
 }
 
 impl Login {
-    /// By a Secret's values. `name` is the Secret's.
+    /// By what a Secret says. `name` is the Secret's.
     pub fn of_secret(
         references: &References,
         name: &str,
-        values: &Values,
+        set: Result<CredentialSet<impl Into<Arc<Credential>>>, String>,
         allowed: &AllowList,
     ) -> Result<Self, LoginError> {
         let source = format!("Secret {name}");
-        let set = secret::credentials(values).and_then(CredentialSet::read);
         let set = set.map_err(|problem| {
             let sentence = format!("{source}: {problem}.");
             (Reason::CredentialsMissing, sentence)
@@ -72,10 +70,11 @@ impl Login {
     /// The spec's region and project go before those of the credentials. `source` says in a sentence where those are.
     pub fn new(
         references: &References,
-        set: CredentialSet,
+        set: CredentialSet<impl Into<Arc<Credential>>>,
         source: &str,
         allowed: &AllowList,
     ) -> Result<Self, LoginError> {
+        let credential: Arc<Credential> = set.credential.into();
         let region = references.region().or(set.region).ok_or_else(|| {
             let sentence =
                 format!("No region is known: write region into {source}, or spec.region.");
@@ -87,14 +86,14 @@ impl Login {
             endpoint(service, named.as_deref(), &region, allowed).map_err(refused)
         };
         let live_endpoint = endpoint(CloudService::Live, set.live_endpoint)?;
-        let needs_iam = project_id.is_none() || matches!(set.credential, Credential::Password(_));
+        let needs_iam = project_id.is_none() || matches!(*credential, Credential::Password(_));
         let iam_endpoint = if needs_iam {
             endpoint(CloudService::Iam, set.iam_endpoint)?
         } else {
             String::new()
         };
         Ok(Self {
-            credential: Arc::new(set.credential),
+            credential,
             region,
             project_id,
             live_endpoint,

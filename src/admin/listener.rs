@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::future::pending;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,8 +23,21 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// Before the next try when no connection can be taken, as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until the future is dropped.
+/// Serves until the future is dropped, on a task of its own: however long is at work who drives this one, a probe is answered.
 pub(super) async fn serve(listener: TcpListener, router: Router) -> Infallible {
+    let mut own = JoinSet::new();
+    own.spawn(accept(listener, router));
+    if let Some(Err(ended)) = own.join_next().await
+        && let Ok(panic) = ended.try_into_panic()
+    {
+        resume_unwind(panic);
+    }
+    // The runtime ends, and with it who waits.
+    pending().await
+}
+
+/// Takes the connections, for ever.
+async fn accept(listener: TcpListener, router: Router) -> Infallible {
     let mut tasks = JoinSet::new();
     let mut oldest_first: VecDeque<AbortHandle> = VecDeque::new();
     loop {

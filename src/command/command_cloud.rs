@@ -112,7 +112,10 @@ impl CommandCloud {
         let keys = KEYS.map(str::to_owned).into();
         let values = self.secrets.read(namespace, name, &keys).await?;
         Ok(match secret::values(namespace, name, values) {
-            Ok(values) => Login::of_secret(&references, name, &values, &self.allowed),
+            Ok(values) => {
+                let set = secret::credentials(&values);
+                Login::of_secret(&references, name, set, &self.allowed)
+            }
             Err(sentence) => Err((Reason::CredentialsMissing, sentence)),
         })
     }

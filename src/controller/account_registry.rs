@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use self::found::{FoundSecrets, inputs, sign_key, values};
+pub(super) use self::found::KnownLogin;
+use self::found::{FoundSecrets, credentials, inputs, sign_key, values};
 use self::single::SingleCopies;
 use crate::api::RecordingCallback;
 use crate::cluster::error::ClusterError;
@@ -159,10 +160,10 @@ impl AccountRegistry {
         }
         let (key, sign_key) = sign_key(object, &found);
         let login = self.login(&References::of(object), &found);
-        let inputs = inputs(object, &found, key, &login);
+        let inputs = inputs(object, &found, key, &login, &self.single);
         Ok(SecretsRead {
             sign_key: sign_key.map(|key| self.single.sign_key(key)),
-            login,
+            login: login.map(|known| known.login),
             inputs,
         })
     }
@@ -171,7 +172,8 @@ impl AccountRegistry {
     pub(super) fn inputs(&self, object: &RecordingCallback) -> Option<Inputs> {
         let found = self.known(secret::uses(object))?;
         let login = self.login(&References::of(object), &found);
-        Some(inputs(object, &found, sign_key(object, &found).0, &login))
+        let key = sign_key(object, &found).0;
+        Some(inputs(object, &found, key, &login, &self.single))
     }
 
     /// Stands for all but the object itself that its inputs follow from; `None` while a Secret was not read, or where the operator's own
@@ -185,7 +187,10 @@ impl AccountRegistry {
     }
 
     /// Who calls for objects that refer to these, by what was last read; `None` while their credentials were not.
-    pub(super) fn known_login(&self, references: &References) -> Option<Result<Login, LoginError>> {
+    pub(super) fn known_login(
+        &self,
+        references: &References,
+    ) -> Option<Result<KnownLogin, LoginError>> {
         let mut uses = references.uses();
         uses.retain(|(_, name), _| references.credentials() == Some(name.as_str()));
         Some(self.login(references, &self.known(uses)?))
@@ -212,11 +217,10 @@ impl AccountRegistry {
             account: None,
             digest: None,
         };
-        let mut login = match login {
+        let login = match login {
             Ok(login) => login,
             Err((reason, sentence)) => return closed(CloudAccess::Unusable(reason, sentence)),
         };
-        login.credential = self.single.credential(login.credential);
         let digest = login.credential.digest(&parse::uid(object));
         self.inherit_refusal(object, &login.credential, &digest);
         let digest = Some(digest);
@@ -274,14 +278,26 @@ impl AccountRegistry {
         Ok(sign_key(object, &found).0 == *planned)
     }
 
-    /// Who calls, by the Secret that the object names or else by the operator's own credentials.
-    fn login(&self, references: &References, found: &FoundSecrets) -> Result<Login, LoginError> {
+    /// Who calls, by the Secret that the object names or else by the operator's own credentials. Equal credentials are one that is held.
+    fn login(
+        &self,
+        references: &References,
+        found: &FoundSecrets,
+    ) -> Result<KnownLogin, LoginError> {
         let Some(name) = references.credentials() else {
-            return self.ambient.login(references, &self.allowed);
+            let mut login = self.ambient.login(references, &self.allowed)?;
+            let (credential, digest) = self.single.credential(login.credential);
+            login.credential = credential;
+            return Ok(KnownLogin { login, digest });
         };
         let values = values(found, references.namespace().to_owned(), name);
         let values = values.map_err(|sentence| (Reason::CredentialsMissing, sentence))?;
-        Login::of_secret(references, name, &values, &self.allowed)
+        let read = credentials(&values, &self.single);
+        let digest = read.as_ref().map(|read| read.credential.clone());
+        let digest = digest.unwrap_or_default();
+        let set = read.map(|read| read.set.clone());
+        let login = Login::of_secret(references, name, set, &self.allowed)?;
+        Ok(KnownLogin { login, digest })
     }
 
     /// The one account for this login.

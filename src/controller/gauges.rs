@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::task::coop::consume_budget;
+
 use super::context::Context;
 use super::store::ObjectStore;
 use crate::plan::facts::reason::Reason;
@@ -16,6 +18,7 @@ pub(super) async fn run(context: &Context, stores: &[ObjectStore]) {
     loop {
         let mut counts: BTreeMap<Reason, usize> = BTreeMap::new();
         for object in stores.iter().flat_map(ObjectStore::all) {
+            consume_budget().await;
             let reason = object.reason.unwrap_or(Reason::Creating);
             *counts.entry(reason).or_default() += 1;
         }

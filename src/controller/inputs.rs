@@ -15,9 +15,10 @@ use crate::plan::facts::conditions;
 pub(super) struct Inputs {
     /// The sign key, by its digest.
     pub(super) key: SignKeyState,
-    /// All that the credentials' Secret says, by its digest, or what is wrong with it; `None` without such a Secret.
+    /// All that the credentials' Secret says, by its digest, or what is wrong with it; without such a Secret what stands for the operator's
+    /// own credentials, if they serve.
     pub(super) credentials: Option<Result<String, String>>,
-    /// Stands for the credential in a status.
+    /// Stands for the credential in a status; only where that tells of a refused one.
     pub(super) credential: Option<String>,
     /// Region and project, where they are named.
     pub(super) target: (Option<String>, Option<String>),
@@ -53,14 +54,15 @@ impl Inputs {
         let Self {
             key,
             credentials,
-            credential,
+            // It is one of those.
+            credential: _,
             target,
             endpoint,
             is_forbidden,
         } = self;
         InputsMark {
             key: (*key != SignKeyState::Unread).then(|| hash(key)),
-            rest: hash(&(credentials, credential, target, endpoint, is_forbidden)),
+            rest: hash(&(credentials, target, endpoint, is_forbidden)),
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
@@ -127,10 +128,11 @@ fn alike_objects(store: &ObjectStore) -> Vec<Arc<AlikeObjects>> {
 
 async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
     match context.accounts.secrets().refresh(&name, &used.keys).await {
-        Ok(_) => used
-            .users
-            .iter()
-            .for_each(|alike| wake_alike(context, alike)),
+        Ok(_) => {
+            for alike in &used.users {
+                wake_alike(context, alike).await;
+            }
+        }
         Err(error) => {
             debug!(%error, namespace = name.0, secret = name.1, "a Secret was not read");
         }
@@ -138,10 +140,11 @@ async fn read(context: &Context, name: SecretName, used: Arc<UsedSecret>) {
 }
 
 /// Wakes those whose Secrets do not say what they were decided on. Most have said that at the last read, and hold the same still: of
-/// these nothing is unpacked.
-fn wake_alike(context: &Context, alike: &AlikeObjects) {
+/// these nothing is unpacked. However many they are, the others of this task have their turns.
+async fn wake_alike(context: &Context, alike: &AlikeObjects) {
     let sources = context.accounts.sources(&alike.references);
     for object in &alike.objects {
+        consume_budget().await;
         if context.index.has(&object.uid)
             && !context
                 .memories

@@ -2,6 +2,8 @@
 //!
 //! A read answers all who wait for it, and delays nobody else. What is found says how things are; nobody is told of changes here.
 
+mod read_values;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +13,7 @@ use futures::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub(super) use self::read_values::{ReadCredentials, ReadValues};
 use crate::cluster::error::ClusterError;
 use crate::cluster::secret::{Keys, SecretClient, Values};
 use crate::controller::weak_registry::WeakRegistry;
@@ -51,7 +54,7 @@ impl SecretReader for SecretClient {
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum SecretFound {
     /// It has these values.
-    Values(Arc<Values>),
+    Values(Arc<ReadValues>),
     /// There is none of that name.
     Absent,
     /// It may not be read.
@@ -221,21 +224,22 @@ impl Table {
         self.places.get_or_make(namespace.to_owned(), make)
     }
 
-    /// Keeps what a read found.
-    fn keep(&mut self, name: SecretName, found: SecretFound, span: ReadSpan) {
-        let known = self.kept.get(&name);
+    /// Keeps what a read found, and gives it as it is kept: what was found before stays, with all that was made of it.
+    fn keep(&mut self, name: SecretName, found: SecretFound, span: ReadSpan) -> SecretFound {
+        let known = self.kept.get_mut(&name);
         let same = known.filter(|kept| kept.found == found && kept.span.keys == span.keys);
-        let edition = same.map(|kept| kept.edition);
-        let edition = edition.unwrap_or_else(|| {
-            self.editions += 1;
-            self.editions
-        });
+        if let Some(kept) = same {
+            kept.span = span;
+            return kept.found.clone();
+        }
+        self.editions += 1;
         let secret = CachedSecret {
-            found,
+            found: found.clone(),
             span,
-            edition,
+            edition: self.editions,
         };
         self.kept.insert(name, secret);
+        found
     }
 
     /// How many bytes of this Secret there is room for beside the others of its namespace.
@@ -257,7 +261,8 @@ impl CachedSecret {
         }
         self.span.keys.retain(|key| keys.contains(key));
         if let SecretFound::Values(values) = &self.found {
-            self.found = SecretFound::Values(Arc::new(values.only(keys)));
+            let values = ReadValues::new(values.only(keys));
+            self.found = SecretFound::Values(Arc::new(values));
         }
     }
 }
@@ -279,7 +284,7 @@ async fn read(
     let found = match read {
         Ok(Some(values)) => {
             let values = values.within(table.room_for(&name));
-            Ok(SecretFound::Values(Arc::new(values)))
+            Ok(SecretFound::Values(Arc::new(ReadValues::new(values))))
         }
         Ok(None) => Ok(SecretFound::Absent),
         Err(error) if error.is_forbidden() => Ok(SecretFound::Forbidden),
@@ -290,12 +295,12 @@ async fn read(
         table.under_way.remove(&name);
     }
     let is_newest = |kept: &CachedSecret| kept.span.begun <= span.begun;
-    if let Ok(found) = &found
-        && table.kept.get(&name).is_none_or(is_newest)
-    {
-        table.keep(name, found.clone(), span);
+    match found {
+        Ok(found) if table.kept.get(&name).is_none_or(is_newest) => {
+            Ok(table.keep(name, found, span))
+        }
+        found => found,
     }
-    found
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -51,10 +52,10 @@ const SOON: Duration = Duration::from_secs(10);
 /// Sweeps every account once an interval, for ever.
 pub(super) async fn run(context: &Context, stores: &[ObjectStore], interval: Duration) {
     context.wait_until_ready().await;
-    let due = |at| {
-        let groups = groups(context, stores, at);
-        gauge::count(context, &groups);
-        inventories::tell(context, stores);
+    let due = |at| async move {
+        let groups = groups(context, stores, at).await;
+        gauge::count(context, &groups).await;
+        inventories::tell(context, stores).await;
         groups
     };
     let after = first_pause(interval, context.clock.local());
@@ -117,11 +118,15 @@ async fn identify_and_sweep(context: &Context, group: Group, pause: Duration) ->
         }
         Err(None) => return pause,
     };
-    let (served, strayed): (ServedObjects, ServedObjects) = served
-        .into_iter()
-        .partition(|object| is_at_home(&object.unpack(), account.target()));
-    for object in &strayed {
-        report_strayed(context, object);
+    let (mut at_home, mut strayed) = (ServedObjects::new(), ServedObjects::new());
+    for object in served {
+        consume_budget().await;
+        if is_at_home(&object.unpack(), account.target()) {
+            at_home.push(object);
+        } else {
+            report_strayed(context, &object);
+            strayed.push(object);
+        }
     }
     // What they tell is no want of comparing.
     let now = Instant::now();
@@ -131,10 +136,10 @@ async fn identify_and_sweep(context: &Context, group: Group, pause: Duration) ->
             .iter_mut()
             .for_each(|comparison| comparison.at = now);
     });
-    if served.is_empty() {
+    if at_home.is_empty() {
         return pause;
     }
-    sweep(context, &account, &served, pause).await
+    sweep(context, &account, &at_home, pause).await
 }
 
 /// An object whose callback is in another project than its credentials lead to tells so itself. Where IAM tells the project nobody
@@ -162,7 +167,7 @@ async fn sweep(
     let served: ServedObjects = served.iter().filter(is_there).cloned().collect();
     match swept {
         Ok(inventory) => {
-            let missing = compare_rows(context, account, &served, &inventory);
+            let missing = compare_rows(context, account, &served, &inventory).await;
             let goes_on = confirm_missing(context, account, missing, inventory, pause).await;
             if goes_on { Duration::ZERO } else { pause }
         }
@@ -194,8 +199,8 @@ fn pause_after(failure: &Failure, pause: Duration) -> Duration {
     }
 }
 
-/// Hands every row that is news to its object. Gives the objects whose row is missing.
-fn compare_rows(
+/// Hands every row that is news to its object, unless that goes meanwhile. Gives the objects whose row is missing.
+async fn compare_rows(
     context: &Context,
     account: &SharedAccount,
     served: &ServedObjects,
@@ -208,6 +213,10 @@ fn compare_rows(
         project: Some(inventories::swept(context, account, inventory)),
     };
     for kept in served {
+        consume_budget().await;
+        if !context.index.has(&kept.uid) {
+            continue;
+        }
         let object = kept.unpack();
         let place = parse::place(&object.spec);
         let refused = inventory.refusal(place.domain());

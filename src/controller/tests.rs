@@ -67,4 +67,5 @@ mod unkept;
 mod unrecorded;
 mod unseen;
 mod unwritten;
+mod walks;
 mod world;

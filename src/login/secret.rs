@@ -8,7 +8,7 @@ use crate::api::{RecordingCallback, SecretKeyRef};
 use crate::cluster::secret::{Keys, Values};
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::SignKeyState;
-use crate::platform::credentials::KEYS;
+use crate::platform::credentials::{CredentialSet, KEYS};
 
 /// What is said of a value that is not kept.
 const TOO_LONG: &str = "longer than 64 KiB, or the Secrets in use in this namespace have more than 8 MiB together: correct it";
@@ -30,10 +30,10 @@ pub fn forbidden(namespace: &str, name: &str) -> String {
 }
 
 /// The values of a Secret as credentials, unless one is too long to be any.
-pub fn credentials(values: &Values) -> Result<&BTreeMap<String, Vec<u8>>, String> {
+pub fn credentials(values: &Values) -> Result<CredentialSet, String> {
     match KEYS.iter().find(|key| values.is_too_long(key)) {
         Some(key) => Err(format!("the value of {key} is {TOO_LONG}")),
-        None => Ok(values.all()),
+        None => CredentialSet::read(values.all()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! No I/O. Nothing here prints a secret: an access key id is shown by its first 4 characters, everything else not at all.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Borrow, collections::BTreeMap, sync::Arc};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -26,9 +26,9 @@ pub enum Credential {
 
 /// What a Secret says. Keys of other names are ignored, white space at a value's ends is cut, an empty value is an absent one.
 #[derive(Debug, Clone)]
-pub struct CredentialSet {
-    /// The first full set of: access key, token, user.
-    pub credential: Credential,
+pub struct CredentialSet<C = Credential> {
+    /// The first full set of: access key, token, user. Itself, or as others share it.
+    pub credential: C,
     /// `project_id`; to be looked up when absent.
     pub project_id: Option<String>,
     /// `region`.
@@ -116,19 +116,34 @@ impl CredentialSet {
         })
     }
 
-    /// Stands for the data, or is the problem with them, as [`Self::read`] tells it: equal for data that say the same, or that are wrong in
-    /// the same way.
-    pub fn digest(data: &BTreeMap<String, Vec<u8>>) -> Result<String, String> {
-        let set = Self::read(data)?;
+    /// The same with the credential as others share it.
+    pub(crate) fn shared(
+        self,
+        share: impl FnOnce(Credential) -> Arc<Credential>,
+    ) -> CredentialSet<Arc<Credential>> {
+        CredentialSet {
+            credential: share(self.credential),
+            project_id: self.project_id,
+            region: self.region,
+            live_endpoint: self.live_endpoint,
+            iam_endpoint: self.iam_endpoint,
+        }
+    }
+}
+
+impl<C: Borrow<Credential>> CredentialSet<C> {
+    /// Stands for all that the data say: equal for data that say the same.
+    pub fn digest(&self) -> String {
         let optional = [
-            &set.project_id,
-            &set.region,
-            &set.live_endpoint,
-            &set.iam_endpoint,
+            &self.project_id,
+            &self.region,
+            &self.live_endpoint,
+            &self.iam_endpoint,
         ];
         let optional = optional.map(|value| value.as_deref().unwrap_or_default());
-        let whole = [set.credential.unambiguous(), length_prefixed(&optional)].concat();
-        Ok(keyed_digest("set", &whole))
+        let credential: &Credential = self.credential.borrow();
+        let whole = [credential.unambiguous(), length_prefixed(&optional)].concat();
+        keyed_digest("set", &whole)
     }
 }
 

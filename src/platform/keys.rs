@@ -76,6 +76,8 @@ impl fmt::Debug for AccessKey {
 
 /// The first 16 bytes, in hex, of HMAC-SHA256 with this key.
 pub(crate) fn keyed_digest(key: &str, message: &[u8]) -> String {
+    #[cfg(test)]
+    DIGESTS.set(DIGESTS.get() + 1);
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
     let tag = hmac::sign(&key, message);
     let (start, _) = tag.as_ref().split_at(16);
@@ -93,4 +95,10 @@ pub(crate) fn length_prefixed(parts: &[&str]) -> Vec<u8> {
         .iter()
         .flat_map(|part| format!("{}:{part}", part.len()).into_bytes())
         .collect()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How many keyed digests were computed.
+    pub(crate) static DIGESTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -8,11 +8,15 @@ mod ledger;
 mod verdict;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, futures::OwnedNotified},
+    time::Instant,
+};
 
 use self::ledger::{Admission, CredentialId, Ledger};
 pub use self::verdict::CredentialVerdict;
@@ -46,7 +50,9 @@ impl Stopped {
 #[derive(Default)]
 pub struct Strikes {
     ledger: Mutex<Ledger>,
-    left: Notify,
+    /// Who waits for the end of the next call of a principal: nobody else's changes what is decided. There are no more than calls under
+    /// way that are waited for.
+    waiting: Mutex<HashMap<String, Arc<Notify>>>,
 }
 
 impl Strikes {
@@ -59,24 +65,31 @@ impl Strikes {
     pub async fn enter(&self, credential: &Credential) -> Result<CredentialPass<'_>, Stopped> {
         let who = CredentialId::of(credential);
         loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            // Whoever leaves between the question and the wait is heard.
-            left.as_mut().enable();
-            let entry = self.ledger().enter(&who, Instant::now());
-            match entry {
-                Admission::Go { probe } => {
-                    return Ok(CredentialPass {
-                        strikes: self,
-                        who,
-                        probe,
-                        verdict: CredentialVerdict::Unknown,
-                    });
+            let left = {
+                let mut ledger = self.ledger();
+                match ledger.enter(&who, Instant::now()) {
+                    Admission::Go { probe } => {
+                        return Ok(CredentialPass {
+                            strikes: self,
+                            who,
+                            probe,
+                            verdict: CredentialVerdict::Unknown,
+                        });
+                    }
+                    // Nobody leaves while the ledger is held: whoever does between the question and the wait is heard.
+                    Admission::Wait => self.next_to_leave(&who),
+                    Admission::Stopped { until } => return Err(Stopped { until }),
                 }
-                Admission::Wait => left.await,
-                Admission::Stopped { until } => return Err(Stopped { until }),
-            }
+            };
+            left.await;
         }
+    }
+
+    /// The end of the next call of this principal.
+    fn next_to_leave(&self, who: &CredentialId) -> OwnedNotified {
+        let mut waiting = lock(&self.waiting);
+        let left = waiting.entry(who.principal.clone()).or_default();
+        Arc::clone(left).notified_owned()
     }
 
     /// Takes over from an earlier process that this credential was refused so long ago. What this process saw itself counts more.
@@ -150,10 +163,13 @@ impl CredentialPass<'_> {
 
 impl Drop for CredentialPass<'_> {
     fn drop(&mut self) {
-        self.strikes
-            .ledger()
-            .leave(&self.who, self.probe, self.verdict, Instant::now());
-        self.strikes.left.notify_waiters();
+        let mut ledger = self.strikes.ledger();
+        ledger.leave(&self.who, self.probe, self.verdict, Instant::now());
+        let waiting = lock(&self.strikes.waiting).remove(&self.who.principal);
+        drop(ledger);
+        if let Some(left) = waiting {
+            left.notify_waiters();
+        }
     }
 }
 

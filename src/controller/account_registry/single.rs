@@ -16,10 +16,11 @@ pub(super) struct SingleCopies {
 }
 
 impl SingleCopies {
-    /// The copy of this credential that is held already, or this one.
-    pub(super) fn credential(&self, read: Arc<Credential>) -> Arc<Credential> {
+    /// The copy of this credential that is held already, or this one; and what stands for it.
+    pub(super) fn credential(&self, read: Arc<Credential>) -> (Arc<Credential>, String) {
         let digest = read.digest("single");
-        lock(&self.credentials).get_or_make(digest, || read)
+        let held = lock(&self.credentials).get_or_make(digest.clone(), || read);
+        (held, digest)
     }
 
     /// The copy of this sign key that is held already, or this one.

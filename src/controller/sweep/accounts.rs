@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::super::account::SharedAccount;
+use super::super::account_registry::KnownLogin;
 use super::super::context::Context;
 use super::super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
@@ -39,8 +41,9 @@ impl Caller {
     }
 }
 
-/// Those that have something to compare, and when that is due: for new ones at `first`.
-pub(super) fn groups(
+/// Those that have something to compare, and when that is due: for new ones at `first`. However many they are, the others of this task have
+/// their turns.
+pub(super) async fn groups(
     context: &Context,
     stores: &[ObjectStore],
     first: Instant,
@@ -48,15 +51,17 @@ pub(super) fn groups(
     let objects: ServedObjects = stores.iter().flat_map(ObjectStore::all).collect();
     let mut alike: HashMap<_, ServedObjects> = HashMap::new();
     for object in objects.iter().filter(|object| object.is_compared) {
+        consume_budget().await;
         let login = object.references.login();
         alike.entry(login).or_default().push(Arc::clone(object));
     }
     let mut groups: HashMap<Caller, (Instant, Group)> = HashMap::new();
     for served in alike.into_values() {
+        consume_budget().await;
         let Some((caller, account)) = caller(context, &served) else {
             continue;
         };
-        let due = due(context, &served, account.as_ref(), first);
+        let due = due(context, &served, account.as_ref(), first).await;
         let (at, group) = groups.entry(caller).or_insert_with_key(|caller| {
             let group = Group {
                 caller: caller.clone(),
@@ -79,56 +84,61 @@ fn caller(
     let mut logins = served
         .iter()
         .filter_map(|object| context.accounts.known_login(&object.references));
-    let login = logins.next()?.ok()?;
+    let known = logins.next()?.ok()?;
     let mut accounts = served
         .iter()
         .filter_map(|object| context.memories.account(&object.uid));
-    Some(match accounts.find(|account| is_of(account, &login)) {
-        Some(account) => {
-            let caller = Caller::Account(account.identity_account().key().clone());
-            (caller, Some(account))
-        }
-        None => (Caller::Login(words(&login)), None),
-    })
+    Some(
+        match accounts.find(|account| is_of(account, &known.login)) {
+            Some(account) => {
+                let caller = Caller::Account(account.identity_account().key().clone());
+                (caller, Some(account))
+            }
+            None => (Caller::Login(words(known)), None),
+        },
+    )
 }
 
-/// Whether a login leads to this account.
+/// Whether a login leads to this account. Equal credentials that are held are the same one.
 fn is_of(account: &SharedAccount, login: &Login) -> bool {
     let target = account.target();
     let project = login.project_id.as_ref();
-    account.identity_account().credential.digest("") == login.credential.digest("")
+    Arc::ptr_eq(&account.identity_account().credential, &login.credential)
         && account.identity_account().iam_endpoint == login.iam_endpoint
         && (&target.region, &target.endpoint) == (&login.region, &login.live_endpoint)
         && project.is_none_or(|project| *project == target.project_id)
 }
 
 /// What a login consists of; nothing secret.
-fn words(login: &Login) -> Vec<String> {
+fn words(KnownLogin { login, digest }: KnownLogin) -> Vec<String> {
     vec![
-        login.credential.digest(""),
-        login.region.clone(),
-        login.project_id.clone().unwrap_or_default(),
-        login.live_endpoint.clone(),
-        login.iam_endpoint.clone(),
+        digest,
+        login.region,
+        login.project_id.unwrap_or_default(),
+        login.live_endpoint,
+        login.iam_endpoint,
     ]
 }
 
 /// When the first of these objects is to be compared. All of them are known by this account from now on.
-fn due(
+async fn due(
     context: &Context,
     served: &ServedObjects,
     account: Option<&Arc<SharedAccount>>,
     first: Instant,
 ) -> Instant {
-    let due = served.iter().map(|object| {
-        context.memories.with(&object.uid, |memory| {
+    let mut soonest = None;
+    for object in served {
+        consume_budget().await;
+        let due = context.memories.with(&object.uid, |memory| {
             if let Some(account) = account {
                 memory.account = Some(Arc::clone(account));
             }
             *memory.sweep_at.get_or_insert(first)
-        })
-    });
-    due.min().unwrap_or(first)
+        });
+        soonest = Some(soonest.map_or(due, |soonest| due.min(soonest)));
+    }
+    soonest.unwrap_or(first)
 }
 
 /// The account that a login leads to, which may take a look-up at IAM. A failure is what a sweep would have failed with; there
@@ -139,7 +149,7 @@ pub(super) async fn identify(
 ) -> Result<Arc<SharedAccount>, Option<Failure>> {
     let object = served.first().ok_or(None)?;
     let login = context.accounts.known_login(&object.references);
-    let login = login.ok_or(None)?;
+    let login = login.ok_or(None)?.map(|known| known.login);
     let entry = context.accounts.identify(&object.unpack(), login).await;
     let account = match (entry.account, entry.access) {
         (Some(account), _) => account,

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use tokio::task::coop::consume_budget;
+
 use super::accounts::{Caller, Group, ServedObjects};
 use crate::controller::context::Context;
 use crate::controller::reach::{AccountReach, CallerMark, SweepReach};
@@ -43,8 +45,8 @@ pub(super) fn set(
 }
 
 /// Sets the gauge. An account is in use when a callback of its own is compared.
-pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) {
-    let accounts = answered_accounts(context, groups);
+pub(super) async fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) {
+    let accounts = answered_accounts(context, groups).await;
     let count = |reach| {
         let all = accounts.values();
         all.filter(|heard| heard.reach == reach).count()
@@ -57,7 +59,7 @@ pub(super) fn count<T>(context: &Context, groups: &HashMap<Caller, (T, Group)>) 
 }
 
 /// Of each account in use the best that is told.
-fn answered_accounts<T>(
+async fn answered_accounts<T>(
     context: &Context,
     groups: &HashMap<Caller, (T, Group)>,
 ) -> HashMap<AnsweredAccount, HeardOfAccount> {
@@ -65,6 +67,7 @@ fn answered_accounts<T>(
     for (caller, (_, group)) in groups {
         let mark = CallerMark::of(caller);
         for object in group.served.iter().filter(|object| object.has_id) {
+            consume_budget().await;
             let (seen_by, told) = context
                 .memories
                 .with(&object.uid, |memory| (memory.seen_by.clone(), memory.reach));

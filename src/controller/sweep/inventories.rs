@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use crate::controller::account::SharedAccount;
@@ -33,10 +34,11 @@ pub(super) fn swept(
 }
 
 /// Sets the gauges of the projects in which objects are compared.
-pub(super) fn tell(context: &Context, stores: &[ObjectStore]) {
+pub(super) async fn tell(context: &Context, stores: &[ObjectStore]) {
     let mut projects = BTreeMap::new();
     let objects = stores.iter().flat_map(ObjectStore::all);
     for object in objects.filter(|object| object.is_compared) {
+        consume_budget().await;
         let LastComparison { at, project } = comparison(context, &object);
         let Some(project) = project else {
             continue;

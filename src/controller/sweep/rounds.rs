@@ -16,12 +16,16 @@ const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Durati
 /// Gives each group its turn when it is due, and a pause after it. One whose turn takes long delays nobody else. Those that are there at
 /// the start have their first turn `after` a part of the interval: where it began anew with each process, one that never lives for so
 /// long would have none.
-pub(super) async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
+pub(super) async fn rounds<K, G, D, T>(
     interval: Duration,
     after: Duration,
-    groups: impl Fn(Instant) -> HashMap<K, (Instant, G)>,
+    groups: impl Fn(Instant) -> D,
     sweep: impl Fn(G, Duration) -> T,
-) {
+) where
+    K: Clone + Eq + Hash,
+    D: Future<Output = HashMap<K, (Instant, G)>>,
+    T: Future<Output = ()>,
+{
     let (mut under_way, mut sweeps) = (HashSet::new(), FuturesUnordered::new());
     let pause = (interval / 10).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
     let start = Instant::now();
@@ -42,7 +46,7 @@ pub(super) async fn rounds<K: Clone + Eq + Hash, G, T: Future<Output = ()>>(
         } else {
             now + lengthened(interval, salt, "sweep")
         };
-        for (key, (due, group)) in groups(first) {
+        for (key, (due, group)) in groups(first).await {
             if due <= now && under_way.insert(key.clone()) {
                 salt = salt.wrapping_add(1);
                 let pause = lengthened(interval, salt, "sweep");

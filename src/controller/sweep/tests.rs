@@ -1,6 +1,7 @@
 //! Whose turn it is, in virtual time.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Mutex;
 
 use tokio::time::sleep;
@@ -17,7 +18,7 @@ async fn accounts_that_never_answer_hold_up_no_other() {
     let groups = |first| {
         let mut due = due.lock().unwrap();
         let group = |key: usize| (key, (*due.entry(key).or_insert(first), key));
-        (0..=HANG).map(group).collect()
+        ready((0..=HANG).map(group).collect())
     };
     let (due_ref, turns_ref) = (&due, &sweeps);
     let sweep = |key: usize, pause: Duration| async move {

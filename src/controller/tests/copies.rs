@@ -45,6 +45,11 @@ async fn copies(credentials: &[(&str, &str)]) -> (usize, usize) {
     let context = world.idle();
     let mut held = Vec::new();
     for number in 0..OBJECTS {
+        if number == OBJECTS / 2 {
+            // What it says beside the credential, and what was made of it, is another from now on.
+            let beside = [credentials, &[("project_id", "p")]].concat();
+            world.secret(ACCOUNT, &beside);
+        }
         let object = object(&world, number);
         let read = context.accounts.read(&object, true).await.unwrap();
         let known = context.accounts.identify(&object, read.login).await;

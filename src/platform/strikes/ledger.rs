@@ -25,7 +25,7 @@ const TIDIED_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CredentialId {
     credential: String,
-    principal: String,
+    pub(super) principal: String,
 }
 
 impl CredentialId {

@@ -1,6 +1,8 @@
 //! The rules of strikes in virtual time, and that no order of events breaks them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use proptest::prelude::*;
 use tokio::time::advance;
@@ -263,6 +265,43 @@ async fn thousands_of_credentials_are_looked_through_a_few_times_only() {
         looked.insert(strikes.ledger().tidied_at());
     }
     assert!(looked.len() <= 14, "{} times", looked.len());
+}
+
+/// How often somebody was woken.
+#[derive(Default)]
+struct WakeCounter(AtomicUsize);
+
+impl Wake for WakeCounter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_call_wakes_nobody_who_waits_for_another_principal() {
+    const WAITING: usize = 100;
+    let (strikes, key, other) = (Strikes::new(), pair("TESTAK", "one"), pair("OTHER", "one"));
+    let probe = strikes.enter(&key).await.unwrap();
+    let counter = Arc::new(WakeCounter::default());
+    let waker = Waker::from(Arc::clone(&counter));
+    let mut context = Context::from_waker(&waker);
+    let mut waiting: Vec<_> = (0..WAITING)
+        .map(|_| Box::pin(strikes.enter(&key)))
+        .collect();
+    for _ in 0..50 {
+        // Whoever was woken asks and waits again.
+        for waits in &mut waiting {
+            assert!(waits.as_mut().poll(&mut context).is_pending());
+        }
+        call(&strikes, &other, Accepted).await.unwrap();
+    }
+    assert_eq!(counter.0.load(Ordering::Relaxed), 0);
+    probe.end(Accepted);
+    assert_eq!(counter.0.load(Ordering::Relaxed), WAITING);
+    for waits in &mut waiting {
+        assert!(waits.as_mut().poll(&mut context).is_ready());
+    }
+    assert!(lock(&strikes.waiting).is_empty());
 }
 
 /// More refusals than all credentials of one key may have in 5 minutes.
