@@ -4,6 +4,7 @@
 mod account;
 mod account_registry;
 mod allowance;
+mod call_waits;
 mod clean_up;
 mod clean_up_slots;
 mod context;
