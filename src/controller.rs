@@ -48,7 +48,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream;
 use kube::runtime::watcher;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{info, warn};
 
 use self::externals::Externals;
@@ -59,6 +59,7 @@ use crate::cluster::lease::Leadership;
 use crate::config::RunConfig;
 use crate::metrics::Metrics;
 use crate::stop::Stop;
+use clean_up::Leftovers;
 use context::{Context, Listed};
 use store::{KeptObject, ObjectStore};
 use watches::NamespaceWatch;
@@ -139,7 +140,7 @@ async fn lead(
     stop: Stop,
     crd: CrdCheck,
 ) -> anyhow::Result<()> {
-    let (leftovers, mut left) = mpsc::unbounded_channel();
+    let (leftovers, left) = mpsc::unbounded_channel();
     let (list, listed) = watch::channel(Listed::Nothing);
     let context = Arc::new(Context::new(
         config,
@@ -168,14 +169,20 @@ async fn lead(
             secret_poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
-            clean_up::run(&context, &mut left),
         );
     };
-    tokio::select! {
-        _ = controllers => {}
-        () = beside => {}
-    }
-    clean_up::log_unstarted(&mut left);
+    let (serves, served) = oneshot::channel();
+    let serving = async move {
+        tokio::select! {
+            _ = controllers => {}
+            () = beside => {}
+        }
+        drop(serves);
+    };
+    tokio::join!(
+        serving,
+        clean_up::run(&context, Leftovers::new(left), served)
+    );
     context.events.flush().await;
     Ok(())
 }

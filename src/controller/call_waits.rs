@@ -1,12 +1,12 @@
-//! How a reconcile comes to make a call: one of the object's allowance, and its turn in the quota's queue. A long wait is told first. Makes no
-//! call of the cloud.
+//! How a reconcile comes to make a call: one of the object's allowance, and its turn in the quota's queue. A long wait is told first, where
+//! there is an object to tell it. Makes no call of the cloud.
 
 use std::time::Duration;
 
 use crate::cluster::error::ClusterError;
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
-use crate::controller::reconciliation::{ObjectChanged, Reconciliation};
+use crate::controller::reconciliation::{ObjectChanged, Presence, Reconciliation};
 use crate::plan::facts::conditions;
 use crate::plan::facts::reason::Reason;
 use crate::plan::outcome::waiting;
@@ -15,7 +15,7 @@ use crate::platform::quota::Token;
 /// A wait that is longer is told in the status.
 pub(super) const REPORTED_WAIT: Duration = Duration::from_secs(5);
 
-impl Reconciliation<'_> {
+impl<P: Presence> Reconciliation<'_, P> {
     /// Waits for the right to make one call; a long wait is told first.
     pub(super) async fn token(
         &mut self,
@@ -45,7 +45,7 @@ impl Reconciliation<'_> {
         let taken = self.memory(|memory| memory.allowance.take(call));
         let Err(wait) = taken else { return Ok(Ok(())) };
         let status = waiting::while_exhausted(&self.facts, self.after(wait));
-        self.write(status).await?;
+        P::tell_wait(self, status).await?;
         let _ = self.wait(tokio::time::sleep(wait)).await;
         self.is_interrupted = true;
         Ok(Err(ObjectChanged))
@@ -70,7 +70,7 @@ impl Reconciliation<'_> {
         self.facts.queued = true;
         if !is_reported {
             let status = waiting::while_queued(&self.facts, self.after(wait));
-            let written = self.write(status).await;
+            let written = P::tell_wait(self, status).await;
             if !matches!(written, Ok(true)) {
                 self.give_back();
             }

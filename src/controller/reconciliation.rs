@@ -1,6 +1,7 @@
 //! One round of one object's reconcile: its facts, its worker slot, and how it waits. Decides nothing; what each step does is in `steps`,
 //! `questions`, `create`, `update_delete` and `status_writer`, how it comes to a call in `call_waits`.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
 use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::cluster::error::ClusterError;
 use crate::controller::account::SharedAccount;
 use crate::controller::context::Context;
 use crate::controller::gather;
@@ -27,6 +30,7 @@ use crate::platform::account::AccountKey;
 use crate::platform::call_budget::CallBudget;
 use crate::platform::quota::Lane;
 use crate::platform::transport::Deadline;
+use crate::stop::Stop;
 
 /// Beside the request timeout, how long a change may take from its plan to its end.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -39,8 +43,8 @@ pub(super) struct PlannedAt {
     pub(super) here: Instant,
 }
 
-/// One reconcile under way.
-pub(super) struct Reconciliation<'a> {
+/// One reconcile under way, of an object that is there, or, by another `Presence`, for one that is gone.
+pub(super) struct Reconciliation<'a, P = ObjectThere> {
     pub(super) context: &'a Context,
     pub(super) object: Arc<RecordingCallback>,
     pub(super) facts: Facts,
@@ -66,6 +70,7 @@ pub(super) struct Reconciliation<'a> {
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
+    presence: PhantomData<P>,
 }
 
 /// How a reconcile goes on.
@@ -82,7 +87,49 @@ pub(super) enum RoundEnd {
 /// The object changed while its reconcile waited.
 pub(super) struct ObjectChanged;
 
-impl<'a> Reconciliation<'a> {
+/// Whether the object is there that is worked for. What writes its status exists for `ObjectThere` alone.
+pub(super) trait Presence: Sized {
+    /// Tells that it waits. `false` when the object is not as it was planned on.
+    async fn tell_wait(
+        reconciliation: &mut Reconciliation<'_, Self>,
+        status: Status,
+    ) -> Result<bool, ClusterError>;
+
+    /// Waits until nothing new is to begin for it any more.
+    async fn is_left(stop: &Stop);
+}
+
+/// It is there: its status tells what it waits for, and when the process is to end it is left to the next one.
+pub(super) enum ObjectThere {}
+
+/// It is gone, so that nothing can be told by it, and nobody after this process knows what it left: that is worked on as long as the process
+/// lasts.
+pub(super) enum ObjectGone {}
+
+impl Presence for ObjectThere {
+    async fn tell_wait(
+        reconciliation: &mut Reconciliation<'_>,
+        status: Status,
+    ) -> Result<bool, ClusterError> {
+        reconciliation.write(status).await
+    }
+
+    async fn is_left(stop: &Stop) {
+        stop.requested().await;
+    }
+}
+
+impl Presence for ObjectGone {
+    async fn tell_wait(_: &mut Reconciliation<'_, Self>, _: Status) -> Result<bool, ClusterError> {
+        Ok(true)
+    }
+
+    async fn is_left(_: &Stop) {
+        std::future::pending().await
+    }
+}
+
+impl<'a, P: Presence> Reconciliation<'a, P> {
     /// Begins with what is known without asking anybody.
     pub(super) fn new(
         context: &'a Context,
@@ -125,6 +172,7 @@ impl<'a> Reconciliation<'a> {
             brought,
             started: Instant::now(),
             changed,
+            presence: PhantomData,
         }
     }
 
@@ -234,7 +282,7 @@ impl<'a> Reconciliation<'a> {
             .await
     }
 
-    /// Waits without a worker slot, and not longer than until the object changes or the process is to end.
+    /// Waits without a worker slot, and not longer than until the object changes or nothing new is to begin for it any more.
     pub(super) async fn wait<T>(
         &mut self,
         future: impl Future<Output = T>,
@@ -247,7 +295,7 @@ impl<'a> Reconciliation<'a> {
                     biased;
                     value = future => Ok(value),
                     () = changed => Err(ObjectChanged),
-                    () = stop.requested() => Err(ObjectChanged),
+                    () = P::is_left(stop) => Err(ObjectChanged),
                 }
             })
             .await;

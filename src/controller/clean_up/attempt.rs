@@ -1,5 +1,5 @@
 //! One try to clear away what an object left: the facts as if it still were there and being deleted, and an interpreter of the plan's steps
-//! that asks and deletes at the cloud.
+//! that asks and deletes at the cloud. Writes no object: what it holds can't.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,15 +14,20 @@ use crate::controller::allowance::CallPurpose;
 use crate::controller::context::Context;
 use crate::controller::gather::ids_at_hand;
 use crate::controller::leftover::{Leftover, LeftoverEnd};
+use crate::controller::reconciliation::ObjectGone;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
 use crate::controller::worker_slots::WorkerSlot;
 use crate::declared::parse;
 use crate::plan::facts::sanitize::sanitize;
+use crate::plan::facts::time::earlier;
 use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
 use crate::plan::step::Step;
 use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::platform::quota::Lane;
 use crate::terms::failure::Class;
+
+/// When it is asked anew what was not answered.
+const SOON: Duration = Duration::from_secs(2);
 
 /// What is told of a callback that somebody else took over.
 const TAKEN_OVER: &str = "the callback belongs to another object now";
@@ -86,6 +91,11 @@ impl Leftover {
         facts.status = sanitize(self.status.clone(), facts.now);
         facts.record.clone_from(&self.record);
         facts.is_hearsay = self.is_hearsay();
+        if let Some(seen) = self.attempt_seen {
+            // What was remembered of that may be forgotten by now, and then the cloud's clock alone would say what is settled.
+            facts.posted_here = true;
+            facts.record_first_seen = earlier(facts.now, seen.elapsed());
+        }
         facts.access = CloudAccess::Usable(account.target().clone());
         let lately = context.deleted.among(account.target(), ids_at_hand(facts));
         facts.deleted.extend(lately);
@@ -125,7 +135,7 @@ impl Leftover {
     /// Deletes it, unless somebody else has taken it over. Waiting holds no worker slot.
     async fn delete(
         &self,
-        reconciliation: &mut Reconciliation<'_>,
+        reconciliation: &mut Reconciliation<'_, ObjectGone>,
         account: &Arc<SharedAccount>,
         id: &str,
     ) -> Result<LeftoverEnd, String> {
@@ -175,7 +185,7 @@ impl Leftover {
 /// One try to clear away: what may be done for an object that is gone.
 struct CleanUp<'a> {
     leftover: &'a Leftover,
-    reconciliation: Reconciliation<'a>,
+    reconciliation: Reconciliation<'a, ObjectGone>,
     account: Arc<SharedAccount>,
     /// The ids that earlier steps and tries deleted.
     deleted: &'a mut BTreeSet<String>,
@@ -184,10 +194,9 @@ struct CleanUp<'a> {
 /// How a step ends the try, if it does.
 type Ended = Result<Option<AttemptEnd>, ClusterError>;
 
-/// Why a question was not answered.
-fn interrupted(answered: Result<Option<RoundEnd>, ClusterError>) -> Ended {
-    let unanswered = answered?.map(|_| AttemptEnd::Problem("the look was interrupted".to_owned()));
-    Ok(unanswered)
+/// A question that was not answered is asked anew: its calls were used up, or something was told of the object after all.
+fn asked(answered: Result<Option<RoundEnd>, ClusterError>) -> Ended {
+    Ok(answered?.map(|_| AttemptEnd::Later(SOON)))
 }
 
 impl Interpreter for CleanUp<'_> {
@@ -205,10 +214,10 @@ impl Interpreter for CleanUp<'_> {
     async fn perform(&mut self, step: Step) -> Ended {
         let end = match step {
             Step::Look(look) => {
-                return interrupted(Box::pin(self.reconciliation.look_at_place(look)).await);
+                return asked(Box::pin(self.reconciliation.look_at_place(look)).await);
             }
             Step::GetById => {
-                return interrupted(Box::pin(self.reconciliation.get_recorded()).await);
+                return asked(Box::pin(self.reconciliation.get_recorded()).await);
             }
             Step::ReadCrd => {
                 self.reconciliation.load_crd().await;
