@@ -4,6 +4,7 @@
 mod account;
 mod account_registry;
 mod allowance;
+mod call_waits;
 mod clean_up;
 mod clean_up_slots;
 mod context;
@@ -48,7 +49,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use futures::stream;
 use kube::runtime::watcher;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -61,6 +62,7 @@ use crate::config::RunConfig;
 use crate::metrics::Metrics;
 use crate::plan::step::backoff;
 use crate::stop::Stop;
+use clean_up::Leftovers;
 use context::{Context, Listed};
 use store::{KeptObject, ObjectStore};
 use watches::NamespaceWatch;
@@ -142,7 +144,7 @@ async fn lead(
     stop: Stop,
     crd: CrdCheck,
 ) -> anyhow::Result<()> {
-    let (leftovers, mut left) = mpsc::unbounded_channel();
+    let (leftovers, left) = mpsc::unbounded_channel();
     let (list, listed) = watch::channel(Listed::Nothing);
     let context = Arc::new(Context::new(
         config,
@@ -171,14 +173,20 @@ async fn lead(
             secret_poll::run(&context, &stores),
             sweep::run(&context, &stores, config.resync_interval),
             gauges::run(&context, &stores),
-            clean_up::run(&context, &mut left),
         );
     };
-    tokio::select! {
-        _ = controllers => {}
-        () = beside => {}
-    }
-    clean_up::log_unstarted(&mut left);
+    let (serves, served) = oneshot::channel();
+    let serving = async move {
+        tokio::select! {
+            _ = controllers => {}
+            () = beside => {}
+        }
+        drop(serves);
+    };
+    tokio::join!(
+        serving,
+        clean_up::run(&context, Leftovers::new(left), served)
+    );
     context.events.flush().await;
     Ok(())
 }

@@ -120,6 +120,7 @@ mod tests {
             status: object.status.clone().unwrap(),
             object: Arc::new(object),
             record: None,
+            attempt_seen: None,
             made: made.map(str::to_owned),
             account: None,
             is_ours: true,

@@ -19,7 +19,8 @@ use crate::api::status::Status;
 use crate::api::{PENDING_OPERATION, RecordingCallback};
 use crate::cluster::error::ClusterError;
 use crate::cluster::object::ObjectVersion;
-use crate::controller::reconciliation::{PlannedAt, REPORTED_WAIT, Reconciliation, RoundEnd};
+use crate::controller::call_waits::REPORTED_WAIT;
+use crate::controller::reconciliation::{PlannedAt, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::{NOT_KEPT, is_protected};
 use crate::controller::status_writer::{CreateOutcomeWrite, record_annotation};
 use crate::controller::update_delete::{advice, receipt};
@@ -104,8 +105,9 @@ impl Reconciliation<'_> {
             self.report_unwritten(&status, error);
             self.keep_unwritten(self.stored(), status.clone());
         }
+        // As long as a create is under way nobody else clears away what it made, be its outcome written or not. First this, and then the
+        // question: whoever has an object that went cleared away takes it off the index before it asks whether somebody creates.
         self.memory(|memory| memory.posting = false);
-        // As long as a create was under way nobody else cleared away what it made, be its outcome written or not.
         let is_gone = !self.context.index.has(&self.facts.object.uid);
         let written = if is_gone {
             CreateOutcomeWrite::Gone
@@ -125,6 +127,7 @@ impl Reconciliation<'_> {
                     object: self.last_seen(),
                     status,
                     record: Some(record),
+                    attempt_seen: Some(planned.here),
                     account: Some(account),
                     made,
                     is_ours: true,

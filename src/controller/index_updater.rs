@@ -42,9 +42,11 @@ impl IndexUpdater {
                 self.index(object);
             }
             watcher::Event::Delete(object) => {
+                let uid = parse::uid(object);
+                self.context.unindex(&uid);
                 self.keep_record(object);
                 self.clear_away(Arc::new(object.clone()), true);
-                self.forget(&parse::uid(object));
+                self.forget(&uid);
             }
             // A list that broke off counts as far as it came.
             watcher::Event::Init => self.lose(&self.before.replaced()),
@@ -94,16 +96,20 @@ impl IndexUpdater {
 
     /// These went, and nobody saw it.
     fn lose(&self, gone: &[Arc<KeptObject>]) {
-        for object in gone.iter().filter(|_| self.is_only_operator) {
-            // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
-            self.clear_away(object.unpack(), false);
-        }
         for object in gone {
+            self.context.unindex(&object.uid);
+            if self.is_only_operator {
+                // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
+                self.clear_away(object.unpack(), false);
+            }
             self.forget(&object.uid);
         }
     }
 
     /// What an object left behind that went without having been let go. Of one that nobody saw go the watch may not have brought the last.
+    ///
+    /// By now the object is off the index. Whoever creates says first that it does no more, and looks into the index then: so either it is
+    /// seen here that nobody creates, or is seen there that the object is gone. Both may be; what is deleted twice is gone all the same.
     fn clear_away(&self, brought: Arc<RecordingCallback>, was_seen_to_go: bool) {
         let (uid, version) = (parse::uid(&brought), parse::version(&brought));
         let leftover = self.context.memories.with(&uid, |memory| {
@@ -124,14 +130,12 @@ impl IndexUpdater {
         }
     }
 
-    /// An object is gone, or no longer ours to serve: it is forgotten at once, unless somebody posts for it still, and who wants its place
-    /// is told.
+    /// An object is gone, or no longer ours to serve: it is forgotten at once, unless somebody posts for it still.
     fn forget(&self, uid: &str) {
         let memories = &self.context.memories;
         memories.wake(uid);
         if !memories.with(uid, |memory| memory.posting) {
             memories.forget(uid);
         }
-        self.context.unindex(uid);
     }
 }

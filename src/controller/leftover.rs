@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::account::SharedAccount;
 use super::memory::ObjectMemory;
 use super::memory::versions::counts_before;
@@ -18,6 +20,8 @@ pub(super) struct Leftover {
     pub(super) status: Status,
     /// Its record, which it may have lost before.
     pub(super) record: Option<Record>,
+    /// When this process first saw the newest attempt of that record, by the monotonic clock.
+    pub(super) attempt_seen: Option<Instant>,
     /// The id of what this process's own create made. Any other may have been written into the status by anybody.
     pub(super) made: Option<String>,
     /// The credentials that served last, if they are known.
@@ -70,12 +74,18 @@ impl Leftover {
         let is_open = record.as_ref().is_some_and(|r| r.is_open(closed));
         // Who only looks leaves its callback, and was let go when it began to.
         let names_one = status.callback_id.is_some() && !parse::policies(&object.spec).observe;
+        let record = record.filter(|_| has_posted);
+        let newest = record.as_ref().and_then(|record| record.newest_id());
+        let attempt_seen = memory.attempt_seen.as_ref();
+        let attempt_seen = attempt_seen.filter(|(id, _)| Some(&**id) == newest);
+        let attempt_seen = attempt_seen.map(|(_, seen)| *seen);
         let left = names_one || is_open;
         left.then(|| Self {
             is_ours: has_posted || (names_one && was_seen_to_go),
             object,
             status,
-            record: record.filter(|_| has_posted),
+            record,
+            attempt_seen,
             made,
             account: memory.account.clone(),
         })

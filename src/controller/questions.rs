@@ -11,7 +11,7 @@ use super::gather;
 use crate::cluster::crd_check::CrdState;
 use crate::cluster::error::ClusterError;
 use crate::controller::account_registry::AccountLookup;
-use crate::controller::reconciliation::{ObjectChanged, Reconciliation, RoundEnd};
+use crate::controller::reconciliation::{ObjectChanged, Presence, Reconciliation, RoundEnd};
 use crate::declared::parse;
 use crate::live::looks::{LookRequest, LookResult, Proof};
 use crate::login::secret;
@@ -129,7 +129,9 @@ impl Reconciliation<'_> {
         }
         self.find_rival();
     }
+}
 
+impl<P: Presence> Reconciliation<'_, P> {
     /// Who else wants this place.
     fn find_rival(&mut self) {
         let CloudAccess::Usable(target) = &self.facts.access else {

@@ -1,6 +1,7 @@
-//! One round of one object's reconcile: its facts, its worker slot, its quota and allowance, and how it waits. Decides nothing; what
-//! each step does is in `steps`, `questions`, `create`, `update_delete` and `status_writer`.
+//! One round of one object's reconcile: its facts, its worker slot, and how it waits. Decides nothing; what each step does is in `steps`,
+//! `questions`, `create`, `update_delete` and `status_writer`, how it comes to a call in `call_waits`.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,31 +11,27 @@ use tokio::sync::futures::OwnedNotified;
 use tokio::time::Instant;
 
 use crate::api::RecordingCallback;
+use crate::api::status::Status;
 use crate::cluster::error::ClusterError;
 use crate::controller::account::SharedAccount;
-use crate::controller::allowance::CallPurpose;
 use crate::controller::context::Context;
 use crate::controller::gather;
 use crate::controller::memory::ObjectMemory;
 use crate::controller::worker_slots::WorkerSlot;
 use crate::declared::parse;
 use crate::live::sign_key::SignKey;
-use crate::plan::facts::conditions;
 use crate::plan::facts::place::Place;
-use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::{earlier, later};
 use crate::plan::facts::{Desired, Facts, GetResult, Observed};
-use crate::plan::outcome::waiting;
 use crate::plan::step::decide;
 use crate::plan::step::preconditions;
 use crate::platform::account::AccountKey;
 use crate::platform::call_budget::CallBudget;
-use crate::platform::quota::{Lane, Token};
+use crate::platform::quota::Lane;
 use crate::platform::transport::Deadline;
+use crate::stop::Stop;
 
-/// A wait that is longer is told in the status.
-pub(super) const REPORTED_WAIT: Duration = Duration::from_secs(5);
 /// Beside the request timeout, how long a change may take from its plan to its end.
 const MARGIN: Duration = Duration::from_secs(2);
 
@@ -46,8 +43,8 @@ pub(super) struct PlannedAt {
     pub(super) here: Instant,
 }
 
-/// One reconcile under way.
-pub(super) struct Reconciliation<'a> {
+/// One reconcile under way, of an object that is there, or, by another `Presence`, for one that is gone.
+pub(super) struct Reconciliation<'a, P = ObjectThere> {
     pub(super) context: &'a Context,
     pub(super) object: Arc<RecordingCallback>,
     pub(super) facts: Facts,
@@ -73,6 +70,7 @@ pub(super) struct Reconciliation<'a> {
     /// When the facts' `now` was, by the monotonic clock.
     started: Instant,
     changed: std::pin::Pin<Box<OwnedNotified>>,
+    presence: PhantomData<P>,
 }
 
 /// How a reconcile goes on.
@@ -89,7 +87,49 @@ pub(super) enum RoundEnd {
 /// The object changed while its reconcile waited.
 pub(super) struct ObjectChanged;
 
-impl<'a> Reconciliation<'a> {
+/// Whether the object is there that is worked for. What writes its status exists for `ObjectThere` alone.
+pub(super) trait Presence: Sized {
+    /// Tells that it waits. `false` when the object is not as it was planned on.
+    async fn tell_wait(
+        reconciliation: &mut Reconciliation<'_, Self>,
+        status: Status,
+    ) -> Result<bool, ClusterError>;
+
+    /// Waits until nothing new is to begin for it any more.
+    async fn is_left(stop: &Stop);
+}
+
+/// It is there: its status tells what it waits for, and when the process is to end it is left to the next one.
+pub(super) enum ObjectThere {}
+
+/// It is gone, so that nothing can be told by it, and nobody after this process knows what it left: that is worked on as long as the process
+/// lasts.
+pub(super) enum ObjectGone {}
+
+impl Presence for ObjectThere {
+    async fn tell_wait(
+        reconciliation: &mut Reconciliation<'_>,
+        status: Status,
+    ) -> Result<bool, ClusterError> {
+        reconciliation.write(status).await
+    }
+
+    async fn is_left(stop: &Stop) {
+        stop.requested().await;
+    }
+}
+
+impl Presence for ObjectGone {
+    async fn tell_wait(_: &mut Reconciliation<'_, Self>, _: Status) -> Result<bool, ClusterError> {
+        Ok(true)
+    }
+
+    async fn is_left(_: &Stop) {
+        std::future::pending().await
+    }
+}
+
+impl<'a, P: Presence> Reconciliation<'a, P> {
     /// Begins with what is known without asking anybody.
     pub(super) fn new(
         context: &'a Context,
@@ -132,6 +172,7 @@ impl<'a> Reconciliation<'a> {
             brought,
             started: Instant::now(),
             changed,
+            presence: PhantomData,
         }
     }
 
@@ -187,27 +228,6 @@ impl<'a> Reconciliation<'a> {
         self.memory(|memory| memory.key_in_doubt = Some(false));
     }
 
-    /// Waits for the right to make one call; a long wait is told first.
-    pub(super) async fn token(
-        &mut self,
-        account: &Arc<SharedAccount>,
-        call: CallPurpose,
-    ) -> Result<Result<Token, ObjectChanged>, ClusterError> {
-        if let Err(changed) = self.within_allowance(call).await? {
-            return Ok(Err(changed));
-        }
-        let (lane, namespace) = (self.lane(), self.facts.object.namespace.clone());
-        let wait = account.bucket().estimate(lane, &namespace);
-        if let Err(changed) = self.report_wait(wait).await? {
-            return Ok(Err(changed));
-        }
-        let token = self.wait(account.bucket().acquire(lane, &namespace)).await;
-        if token.is_err() {
-            self.give_back();
-        }
-        Ok(token.map(|token| token.charged_to(&self.budget())))
-    }
-
     /// Now, as a change is planned.
     pub(super) fn planned_now(&self, account: &SharedAccount) -> PlannedAt {
         PlannedAt {
@@ -229,50 +249,6 @@ impl<'a> Reconciliation<'a> {
     /// What calls beyond those that were taken from the allowance are paid from.
     pub(super) fn budget(&self) -> CallBudget {
         self.context.memories.budget(&self.facts.object.uid)
-    }
-
-    /// Takes a call from the object's allowance. Where there is none, that is told, and waited for; then all is planned anew.
-    pub(super) async fn within_allowance(
-        &mut self,
-        call: CallPurpose,
-    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
-        let taken = self.memory(|memory| memory.allowance.take(call));
-        let Err(wait) = taken else { return Ok(Ok(())) };
-        let status = waiting::while_exhausted(&self.facts, self.after(wait));
-        self.write(status).await?;
-        let _ = self.wait(tokio::time::sleep(wait)).await;
-        self.is_interrupted = true;
-        Ok(Err(ObjectChanged))
-    }
-
-    /// Says once per wait that the object waits for its turn to make a call that was taken from its allowance. `Err` when the object is not
-    /// as it was planned on: what was read instead must not pass for that.
-    pub(super) async fn report_wait(
-        &mut self,
-        wait: Duration,
-    ) -> Result<Result<(), ObjectChanged>, ClusterError> {
-        if wait <= REPORTED_WAIT {
-            return Ok(Ok(()));
-        }
-        let status = &self.facts.status;
-        let says_rate_limited = conditions::has_reason(status, Reason::RateLimited);
-        let is_throttled = status.failures.is_some_and(|failures| failures > 0);
-        let holds = status
-            .next_attempt_time
-            .is_some_and(|next| next > self.facts.now);
-        let is_reported = says_rate_limited && (self.facts.queued || !is_throttled || holds);
-        self.facts.queued = true;
-        if !is_reported {
-            let status = waiting::while_queued(&self.facts, self.after(wait));
-            let written = self.write(status).await;
-            if !matches!(written, Ok(true)) {
-                self.give_back();
-            }
-            if !written? {
-                return Ok(Err(ObjectChanged));
-            }
-        }
-        Ok(Ok(()))
     }
 
     /// What a change at the cloud takes: credentials that can be used, and a valid spec.
@@ -306,7 +282,7 @@ impl<'a> Reconciliation<'a> {
             .await
     }
 
-    /// Waits without a worker slot, and not longer than until the object changes or the process is to end.
+    /// Waits without a worker slot, and not longer than until the object changes or nothing new is to begin for it any more.
     pub(super) async fn wait<T>(
         &mut self,
         future: impl Future<Output = T>,
@@ -319,7 +295,7 @@ impl<'a> Reconciliation<'a> {
                     biased;
                     value = future => Ok(value),
                     () = changed => Err(ObjectChanged),
-                    () = stop.requested() => Err(ObjectChanged),
+                    () = P::is_left(stop) => Err(ObjectChanged),
                 }
             })
             .await;
@@ -357,7 +333,7 @@ impl<'a> Reconciliation<'a> {
     }
 
     /// When a wait that begins now is over, in cloud time: the round may have begun long ago.
-    fn after(&self, wait: Duration) -> Timestamp {
+    pub(super) fn after(&self, wait: Duration) -> Timestamp {
         later(self.to_cloud_time(Instant::now()), wait)
     }
 

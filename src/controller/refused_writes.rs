@@ -61,11 +61,6 @@ impl Reconciliation<'_> {
         self.facts.record = record;
         end
     }
-
-    /// A change was paid for and is not made.
-    pub(super) fn give_back(&self) {
-        self.memory(|memory| memory.allowance.give_back());
-    }
 }
 
 /// Whether an object holds the finalizer and this record, as they were written. What is being deleted gets no new finalizer.

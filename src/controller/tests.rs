@@ -11,6 +11,7 @@ mod applied;
 mod at_rest;
 mod bystanders;
 mod chance;
+mod clean_ups;
 mod cloud;
 mod copies;
 mod crowd;

@@ -4,7 +4,7 @@
 use tracing::warn;
 
 use super::context::Context;
-use super::reconciliation::Reconciliation;
+use super::reconciliation::{Presence, Reconciliation};
 use crate::api::RecordingCallback;
 use crate::cluster::event::EventType;
 use crate::declared::parse;
@@ -20,7 +20,7 @@ pub(super) fn report_unproven(context: &Context, object: &RecordingCallback, wha
     context.events.publish(object, event_type, reason, &note);
 }
 
-impl Reconciliation<'_> {
+impl<P: Presence> Reconciliation<'_, P> {
     /// What creates may have left of an object that was let go is known to nobody from now on.
     pub(super) fn report_left_unproven(&self) {
         let Some(record) = left_unproven(&self.facts) else {

@@ -8,6 +8,7 @@ use kube::runtime::watcher::Event;
 use live_simulator::RowPatch;
 use serde_json::json;
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::oneshot::channel;
 use tokio::time::timeout;
 
 use super::object::{NAMESPACE, PROJECT, key, spec};
@@ -16,10 +17,11 @@ use super::trouble::{CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
 use super::world::{ControllerWorld, account};
 use crate::api::RecordingCallback;
 use crate::api::status::Status;
+use crate::controller::clean_up::{self, Leftovers};
+use crate::controller::gauges;
 use crate::controller::index_updater::IndexUpdater;
 use crate::controller::leftover::Leftover;
 use crate::controller::store::ObjectStore;
-use crate::controller::{clean_up, gauges};
 use crate::plan::facts::place::Place;
 use crate::terms::target::Target;
 
@@ -97,14 +99,15 @@ async fn what_came_back_while_it_was_to_be_cleared_away_is_remembered() {
                 object: Arc::new(there.clone()),
                 status: Status::default(),
                 record: None,
+                attempt_seen: None,
                 made: None,
                 account: None,
                 is_ours,
             };
-            let (sender, mut leftovers) = unbounded_channel();
+            let (sender, leftovers) = unbounded_channel();
             sender.send(leftover).ok().unwrap();
             drop(sender);
-            clean_up::run(&context, &mut leftovers).await;
+            clean_up::run(&context, Leftovers::new(leftovers), channel().1).await;
             let is_known = context.memories.with(&uid, |memory| memory.posting);
             assert_eq!(is_known, is_back, "ours: {is_ours}");
         }

@@ -254,7 +254,8 @@ fn edited(edit: impl Fn(&mut Response) + Send + Sync + 'static) -> CloudCallFate
     }
 }
 
-fn dated(response: &mut Response, seconds: i64) {
+/// Has an answer say that it is so many seconds later at the cloud.
+pub(super) fn dated(response: &mut Response, seconds: i64) {
     let Some(date) = crate::platform::clock::date(&response.headers) else {
         return;
     };

@@ -62,6 +62,7 @@ pub(super) struct ControllerWorld {
 
 struct Process {
     life: Life,
+    stop: Stop,
     work: JoinHandle<()>,
 }
 
@@ -131,7 +132,8 @@ impl ControllerWorld {
         let (config, kube) = (self.config.clone(), self.server.client(&life));
         let leadership = self.leadership.clone();
         let outside = self.outside(&life);
-        let ended = life.clone();
+        let (ended, stop) = (life.clone(), Stop::new());
+        let asked = stop.clone();
         self.metrics = no_metrics(config.read_only);
         let metrics = Arc::clone(&self.metrics);
         let work = tokio::spawn(async move {
@@ -139,21 +141,13 @@ impl ControllerWorld {
             let crd = CrdCheck::new(kube);
             // Followed by whoever calls `lead`.
             health.set(Check::Crd, Ok(()));
-            let work = lead(
-                &config,
-                outside,
-                &health,
-                metrics,
-                leadership,
-                Stop::new(),
-                crd,
-            );
+            let work = lead(&config, outside, &health, metrics, leadership, asked, crd);
             tokio::select! {
                 result = work => result.unwrap(),
                 () = ended.ended() => {}
             }
         });
-        self.process = Some(Process { life, work });
+        self.process = Some(Process { life, stop, work });
     }
 
     fn outside(&self, life: &Life) -> Externals {
@@ -216,6 +210,20 @@ impl ControllerWorld {
             process.life.end();
             process.work.await.unwrap();
         }
+    }
+
+    /// The operator is asked to stop, as by SIGTERM.
+    pub(super) fn drain(&self) {
+        if let Some(process) = &self.process {
+            self.story.log("the operator is asked to stop");
+            process.stop.request();
+        }
+    }
+
+    /// Whether it has ended by itself.
+    pub(super) fn has_ended(&self) -> bool {
+        let process = self.process.as_ref();
+        process.is_none_or(|process| process.work.is_finished())
     }
 
     /// Another process takes the Lease that has ended. The former one goes on beside it until it notices.
