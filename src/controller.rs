@@ -175,13 +175,13 @@ async fn lead(
             gauges::run(&context, &stores),
         );
     };
-    let (serves, served) = oneshot::channel();
+    let (end_of_service, served) = oneshot::channel();
     let serving = async move {
         tokio::select! {
             _ = controllers => {}
             () = beside => {}
         }
-        drop(serves);
+        drop(end_of_service);
     };
     tokio::join!(
         serving,

@@ -1,4 +1,5 @@
-//! From a set of credentials and a spec to who calls, and where, and on to the account that this is. Calls no more of the cloud than IAM.
+//! From a set of credentials and a spec to who calls, and where, and on to the account that this is. Asks IAM for project and
+//! token, and for the operator's own key STS or the metadata service; never Live.
 
 pub mod ambient;
 pub mod secret;

@@ -116,12 +116,13 @@ impl ObjectClient {
             let answer = call("read the finalizers", api.get_metadata(&name)).await;
             without_finalizer(&self.gone_with_crd(answer).await?.metadata)
         };
-        let Some(removal) = removal else {
+        let removals = removal.into_iter().chain(without_record(&object.metadata));
+        let removals: Vec<_> = removals.collect();
+        if removals.is_empty() {
             return Ok(None);
-        };
+        }
         let mut operations = guarded(version);
-        operations.push(removal);
-        operations.extend(without_record(&object.metadata));
+        operations.extend(removals);
         let op = "take the finalizer off";
         let left = self.patch(op, object, operations).await?;
         Ok(Some(left).filter(|left| without_finalizer(&left.metadata).is_some()))

@@ -1,5 +1,5 @@
 //! From an object's references to what calls need: its Secrets are read and judged, and become an account, which all who name the same
-//! share. Sets the gauges of quotas, too. Calls no more of the cloud than IAM.
+//! share. Sets the gauges of quotas, too. Asks who an account is (`login`), and never calls Live.
 
 mod found;
 mod limits;

@@ -1,4 +1,5 @@
-//! What one watch has brought: keeps the index up to date with it, and notices what went. Reads and writes no object.
+//! Keeps the index and the memories up to date with one watch, and notices what went, be it told or not, before the store takes an event in.
+//! Reads and writes no object, calls no cloud.
 
 use std::sync::Arc;
 
@@ -98,8 +99,11 @@ impl IndexUpdater {
     fn lose(&self, gone: &[Arc<KeptObject>]) {
         for object in gone {
             self.context.unindex(&object.uid);
-            if self.is_only_operator {
-                // Nobody saw it go: an API server that was restored from a backup lacks what was made since.
+            // Nobody saw it go: an API server that was restored from a backup lacks what was made since. Where others may serve it, too, one of
+            // them may have let it go, but for what no status ever told of.
+            let memories = &self.context.memories;
+            let is_told = memories.with(&object.uid, |it| it.unwritten_create().is_none());
+            if self.is_only_operator || !is_told {
                 self.clear_away(object.unpack(), false);
             }
             self.forget(&object.uid);

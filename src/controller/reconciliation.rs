@@ -125,7 +125,7 @@ impl Presence for ObjectGone {
     }
 
     async fn is_left(_: &Stop) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -318,15 +318,15 @@ impl Reconciliation<'_> {
         let is_held = self.facts.object.deleting && !self.facts.object.held_by.is_empty();
         // First the status: an object without our finalizer that names a callback is one that somebody wiped. Where it can't be written the
         // object goes all the same: whoever takes it for wiped decides again what was decided here.
-        let unwritten = match is_held {
-            true => match self.write(release::after_release(&self.facts)).await {
-                Ok(true) => None,
+        let mut unwritten = None;
+        if is_held {
+            match self.write(release::after_release(&self.facts)).await {
+                Ok(true) => {}
                 Ok(false) => return Ok(RoundEnd::Again),
-                Err(error) if error.is_refusal() || error.is_not_kept() => Some(error),
+                Err(error) if error.is_refusal() || error.is_not_kept() => unwritten = Some(error),
                 Err(error) => return Err(error),
-            },
-            false => None,
-        };
+            }
+        }
         let version = ObjectVersion::of(&self.object);
         let objects = &self.context.objects;
         self.note_released(true);

@@ -1,4 +1,5 @@
-//! The one table of the cloud's error codes: what each means here and what a person does about it.
+//! All error codes of the cloud, Live's own and those that every service has (`platform::codes`): what each means here and what a person does
+//! about it.
 //!
 //! Classification, `explain` and the page of errors are made from it. Data, and what is found in it.
 

@@ -1,4 +1,4 @@
-//! Whose objects are swept together, and when. Calls no more of the cloud than IAM.
+//! Whose objects are swept together, and when. Asks who an account is (`login`), and never calls Live.
 
 use std::collections::HashMap;
 use std::sync::Arc;

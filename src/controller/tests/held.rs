@@ -109,13 +109,26 @@ async fn what_lost_its_finalizer_while_it_goes_holds_its_place_until_its_callbac
 /// Its create took two attempts, so that rows may be ours by them. But it is let go, and what lies at its place by now is somebody's.
 #[tokio::test(start_paused = true)]
 async fn what_was_let_go_asks_for_nothing_and_deletes_nothing_whoever_starts_later() {
+    for is_wiped in [false, true] {
+        asks_for_nothing(is_wiped).await;
+    }
+}
+
+/// Its finalizer is taken off, or somebody has wiped it before its callback is deleted.
+async fn asks_for_nothing(is_wiped: bool) {
     let (script, mut world) = Script::with_world();
     world.start();
     settle_at_second_try(&script, &world).await;
     let made = world.rows(&domain("push")).remove(0);
-    let both = json!({"metadata": {"finalizers": [FINALIZER, OTHER]}});
+    let both =
+        json!({"metadata": {"finalizers": [FINALIZER, OTHER]}, "spec": {"suspend": is_wiped}});
     world.merge("push", &both);
     world.delete("push");
+    if is_wiped {
+        world.merge("push", &json!({"metadata": {"finalizers": [OTHER]}}));
+        world.pass(Duration::from_secs(5)).await;
+        world.merge("push", &json!({"spec": {"suspend": false}}));
+    }
     let let_go = world.until(SOON, is_let_go).await;
     assert!(let_go, "{}", world.story.whole());
     assert_eq!(world.count(&Method::DELETE), 1, "{}", world.story.whole());
@@ -143,9 +156,12 @@ async fn what_was_let_go_asks_for_nothing_and_deletes_nothing_whoever_starts_lat
 async fn what_others_hold_is_let_go_though_its_status_is_refused() {
     let (script, mut world) = Script::with_world();
     held_by_another(&mut world).await;
-    script.server(|call| match call.verb {
-        Verb::PatchStatus => CallFate::Refused(403, "no status may be changed"),
-        _ => CallFate::Served,
+    script.server(|call| {
+        if call.verb == Verb::PatchStatus {
+            CallFate::Refused(403, "no status may be changed")
+        } else {
+            CallFate::Served
+        }
     });
     world.delete("push");
     let is_without_ours = |world: &ControllerWorld| {

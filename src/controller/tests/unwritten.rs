@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::object::{PROJECT, domain, key, spec, verdict};
 use super::script::Script;
+use super::server::WatchDelivery;
 use super::trouble::{CallFate, CloudCallFate, Verb};
 use super::world::ControllerWorld;
 
@@ -17,7 +18,14 @@ const MINUTES: Duration = Duration::from_mins(3);
 /// An object whose callback was made, and whose status the API server refuses since; or all that is written of it, and its record was
 /// wiped meanwhile.
 async fn unwritten(is_wiped: bool) -> (Arc<Script>, ControllerWorld, String) {
-    let (script, mut world) = Script::with_world();
+    unwritten_in(Script::with_world(), is_wiped).await
+}
+
+/// The same in this world.
+async fn unwritten_in(
+    (script, mut world): (Arc<Script>, ControllerWorld),
+    is_wiped: bool,
+) -> (Arc<Script>, ControllerWorld, String) {
     script.cloud(|call| CloudCallFate {
         after: Duration::from_secs(if call.method == Method::POST { 5 } else { 0 }),
         ..CloudCallFate::default()
@@ -100,6 +108,21 @@ async fn it_is_deleted_by_its_id_when_the_object_is_taken_away() {
     let (_script, world, id) = unwritten(true).await;
     rewrite(&world, &id);
     world.take_away(&key("push"));
+    is_cleared(&world).await;
+}
+
+/// Nobody else can know of it, whoever serves the object, too.
+#[tokio::test(start_paused = true)]
+async fn it_is_deleted_when_the_object_goes_unseen_also_beside_other_operators() {
+    let (script, mut world) = Script::with_world();
+    world.configure(|config| config.leader_elect = false);
+    let (_script, world, _) = unwritten_in((script, world), false).await;
+    world.server.set_delivery(WatchDelivery {
+        silent_on: [key("push")].into_iter().collect(),
+        ..WatchDelivery::default()
+    });
+    world.take_away(&key("push"));
+    world.server.expire();
     is_cleared(&world).await;
 }
 

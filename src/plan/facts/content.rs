@@ -1,5 +1,5 @@
-//! What a callback says, apart from its place and its key. This one file, and no other, knows its fields, compares them and carries
-//! them into a status and back.
+//! What a callback says, apart from its place and its key. This one file, and no other, compares its fields and carries them into a status
+//! and back; others may read single ones.
 //!
 //! Everything here names every field on both sides: a field that is added does not compile until each of these places is decided.
 //! Outside it are only the words of others: the spec (`declared::parse`, `import`) and the cloud's API (`live::wire`).

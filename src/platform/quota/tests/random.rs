@@ -142,7 +142,7 @@ proptest! {
             prop_assert!(line.served().len() >= waiting);
             let estimate = bucket.estimate(lane, namespace);
             let waited = bucket.acquire(lane, namespace).await.waited();
-            // The one thing that an estimate leaves out: a lower lane that empties hands its twentieth token on.
+            // The one thing that an estimate leaves out: a lower lane that empties hands its token on.
             prop_assert!(waited <= estimate + Duration::from_millis(2), "{waited:?}, told {estimate:?}");
             prop_assert!(estimate <= waited + waited / 10 + Duration::from_secs(1), "{waited:?}, told {estimate:?}");
             Ok(())
