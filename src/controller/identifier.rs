@@ -1,5 +1,5 @@
-//! Ids of attempts: ULIDs, so that they sort by time and, as long as there is randomness, never repeat. The order counts where nothing better is known: of two records of
-//! an object the one whose newest attempt has the greater id is the newer one.
+//! Ids of attempts: ULIDs, so that they sort by time and, as long as there is randomness, never repeat. The order counts where nothing better
+//! is known: of two records of an object the one whose newest attempt has the greater id is the newer one.
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};

@@ -102,8 +102,8 @@ impl IndexUpdater {
             // Nobody saw it go: an API server that was restored from a backup lacks what was made since. Where others may serve it, too, one of
             // them may have let it go, but for what no status ever told of.
             let memories = &self.context.memories;
-            let is_told = memories.with(&object.uid, |it| it.unwritten_create().is_none());
-            if self.is_only_operator || !is_told {
+            let is_untold = memories.with(&object.uid, |it| it.unwritten_create().is_some());
+            if self.is_only_operator || is_untold {
                 self.clear_away(object.unpack(), false);
             }
             self.forget(&object.uid);

@@ -47,6 +47,12 @@ impl Writes {
     fn figures(&self) -> [usize; 2] {
         [0, 1].map(|kind| self.0[kind].load(Ordering::SeqCst))
     }
+
+    /// How many have come since these figures.
+    fn since(&self, before: [usize; 2]) -> [usize; 2] {
+        let now = self.figures();
+        [0, 1].map(|kind| now[kind] - before[kind])
+    }
 }
 
 /// Each write leaves our finalizer as it was: neither put on nor taken off.
@@ -78,8 +84,7 @@ async fn is_told_and_heals(world: &ControllerWorld, writes: &Writes) {
     world.pass(QUARTER).await;
     let story = world.story.whole();
     assert!(message(world).contains("webhook"), "{story}");
-    let [metadata, statuses] = writes.figures();
-    let figures = [metadata - before[0], statuses - before[1]];
+    let figures = writes.since(before);
     assert!(
         figures.iter().all(|few| *few <= FEW),
         "{figures:?}\n{story}"
@@ -150,9 +155,8 @@ async fn an_object_whose_finalizer_comes_back_says_so() {
         world.pass(QUARTER).await;
         let story = world.story.whole();
         assert!(message(&world).contains("webhook"), "{observes}\n{story}");
-        let after = writes.figures();
-        assert!(after[0] - before[0] <= FEW, "{after:?} {story}");
-        assert!(after[1] - before[1] <= FEW, "{after:?} {story}");
+        let few = writes.since(before);
+        assert!(few.iter().all(|few| *few <= FEW), "{few:?} {story}");
         world.server.admit_all();
         let is_over = |world: &ControllerWorld| {
             let object = world.object("push").unwrap_or_default();
@@ -181,8 +185,7 @@ async fn an_object_that_may_not_go_with_the_product_costs_few_writes() {
     world.pass(QUARTER).await;
     let story = world.story.whole();
     assert!(message(&world).contains("webhook"), "{story}");
-    let after = writes.figures();
-    let few = [0, 1].map(|kind| after[kind] - before[kind]);
+    let few = writes.since(before);
     assert!(few.iter().all(|few| *few <= FEW), "{few:?} {story}");
     world.server.admit_all();
     let is_gone = |world: &ControllerWorld| world.object("push").is_none();
@@ -211,8 +214,7 @@ async fn a_controller_that_takes_the_finalizer_off_is_answered_ever_more_slowly(
     }
     let story = world.story.whole();
     assert!(is_told, "{story}");
-    let after = writes.figures();
-    let [metadata, statuses] = [0, 1].map(|kind| after[kind] - before[kind]);
+    let [metadata, statuses] = writes.since(before);
     assert!(metadata <= FEW, "{metadata} {story}");
     assert!(statuses <= 2 * FEW, "{statuses} {story}");
     let held = world.until(HEALING, is_held).await;

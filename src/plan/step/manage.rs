@@ -74,9 +74,12 @@ fn check_access<'a>(facts: &'a Facts, desired: &Desired) -> Result<&'a Target, B
         CloudAccess::Usable(target) => return check_target(facts, target),
         CloudAccess::Unread if facts.dependency_changed => Step::ReadSecrets,
         CloudAccess::Unread => by_status().unwrap_or(Step::ReadSecrets),
-        CloudAccess::Unusable(reason, message) => by_status()
-            .filter(|_| *reason == Reason::CredentialsMissing)
-            .unwrap_or_else(|| requeue(unusable(*reason, message))),
+        CloudAccess::Unusable(reason, message) if *reason != Reason::CredentialsMissing => {
+            requeue(unusable(*reason, message))
+        }
+        CloudAccess::Unusable(reason, message) => {
+            by_status().unwrap_or_else(|| requeue(unusable(*reason, message)))
+        }
         CloudAccess::Ambiguous(sentence) => {
             by_status().unwrap_or_else(|| requeue_ambiguous(facts, sentence))
         }
