@@ -6,6 +6,7 @@ pub mod content;
 pub mod difference;
 pub mod observed;
 pub mod operation_log;
+mod other_owner;
 pub mod place;
 pub mod reason;
 pub mod record;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use self::content::Content;
 pub use self::observed::{GetResult, Observed};
+pub use self::other_owner::OtherOwner;
 use self::place::Place;
 use self::reason::Reason;
 use self::record::Record;
@@ -246,22 +248,6 @@ impl SignKeyState {
             Self::Unread | Self::Unwanted | Self::Missing(_) | Self::Invalid(_) => None,
         }
     }
-}
-
-/// Another object that owns the place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherOwner {
-    /// `namespace/name`.
-    pub name: String,
-    /// The id in its status.
-    pub id: Option<String>,
-    /// It is being deleted, so the place will be free.
-    pub deleting: bool,
-    /// It owns by a record alone, which stops to count when no look with its own credentials succeeds; or by what it claims through another
-    /// address of the project, and nothing of that was seen yet.
-    pub unproven: bool,
-    /// It calls the project through another address: what lies there tells whether it owns the place, and that wakes nobody.
-    pub afar: bool,
 }
 
 /// The CRD, as far as a delete cares.
