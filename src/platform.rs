@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod endpoint;
 pub mod failures;
 pub mod iam;
+pub mod json;
 pub(crate) mod keys;
 pub(crate) mod lifetime;
 pub mod quota;

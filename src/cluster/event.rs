@@ -28,6 +28,8 @@ use crate::plan::facts::reason::Reason;
 
 /// The longest note that the API server takes is 1,024 bytes.
 const LONGEST_NOTE: usize = 1000;
+/// The longest name of an object.
+const LONGEST_NAME: usize = 253;
 /// So many wait; those beyond are not published. The status and the log tell the same.
 const WAITING: usize = 4096;
 /// So many of them of one namespace.
@@ -263,10 +265,14 @@ impl Transition {
         self.about.namespace.clone().unwrap_or_default()
     }
 
-    /// The name of the event that first told it, then.
+    /// The name of the event that first told it, then. An object may have the longest name that there is: of that the beginning serves, but
+    /// none that ends where no part of a name may.
     fn event_name(&self, at: &MicroTime) -> String {
         let name = self.about.name.as_deref().unwrap_or_default();
-        format!("{name}.{:x}", at.0.as_nanosecond())
+        let told = format!("{:x}", at.0.as_nanosecond());
+        let end = name.floor_char_boundary(LONGEST_NAME - 1 - told.len());
+        let name = name.get(..end).unwrap_or_default();
+        format!("{}.{told}", name.trim_end_matches(['.', '-']))
     }
 
     fn into_event(self, instance: &str) -> Event {

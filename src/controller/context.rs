@@ -130,7 +130,7 @@ impl Context {
             index,
             memories,
             places: PlaceLocks::default(),
-            deleted: DeletedIds::default(),
+            deleted: DeletedIds::new(),
             stores: OnceLock::new(),
             metrics,
             leadership,

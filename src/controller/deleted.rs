@@ -7,9 +7,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::lock::lock;
+use crate::plan::facts::observed::FRESH;
 use crate::plan::facts::row::Row;
 use crate::sparse::Sparse as _;
 use crate::terms::target::Target;
@@ -18,8 +20,9 @@ use crate::terms::target::Target;
 const COUNTS_FOR: Duration = Duration::from_mins(10);
 
 /// The ids that were deleted lately, in all projects.
-#[derive(Default)]
 pub(super) struct DeletedIds {
+    /// Since when this process notes them.
+    since: Instant,
     lately: Mutex<LatelyNoted<u64>>,
     /// An id is not kept, but what stands for it in this process: that nobody can aim at, whoever may choose an id.
     standing: RandomState,
@@ -28,7 +31,8 @@ pub(super) struct DeletedIds {
 /// What was noted a short while ago: tens of thousands may have gone, so that each is small and has no place of its own in memory. Every
 /// object of a sweep asks: to ask costs no more for how much there is.
 struct LatelyNoted<K> {
-    newest: BTreeMap<K, Instant>,
+    /// When, and when that row was created, where that is known.
+    newest: BTreeMap<K, (Instant, Option<Timestamp>)>,
     /// In the order of time; one that was noted again is there again.
     order: VecDeque<(Instant, K)>,
 }
@@ -43,9 +47,9 @@ impl<K> Default for LatelyNoted<K> {
 }
 
 impl<K: Ord + Copy> LatelyNoted<K> {
-    fn note(&mut self, key: K, now: Instant) {
+    fn note(&mut self, key: K, created: Option<Timestamp>, now: Instant) {
         self.order.push_back((now, key));
-        self.newest.insert(key, now);
+        self.newest.insert(key, (now, created));
     }
 
     /// Only what is over is looked at.
@@ -54,7 +58,7 @@ impl<K: Ord + Copy> LatelyNoted<K> {
         while self.order.front().is_some_and(|(at, _)| is_over(*at))
             && let Some((_, key)) = self.order.pop_front()
         {
-            if self.newest.get(&key).is_some_and(|at| is_over(*at)) {
+            if self.newest.get(&key).is_some_and(|(at, _)| is_over(*at)) {
                 self.newest.remove(&key);
             }
             self.order.give_back();
@@ -63,10 +67,30 @@ impl<K: Ord + Copy> LatelyNoted<K> {
 }
 
 impl DeletedIds {
-    /// An id of this project was deleted through this address, or is known to be gone there.
-    pub(super) fn add(&self, target: &Target, id: &str) {
+    /// None, as when the process begins to serve.
+    pub(super) fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            lately: Mutex::default(),
+            standing: RandomState::new(),
+        }
+    }
+
+    /// Whether a look may still show, or one that did still be believed, what was deleted before this process noted anything.
+    pub(super) fn may_lack_some(&self, settle_time: Duration) -> bool {
+        self.since.elapsed() < settle_time + FRESH.unsigned_abs()
+    }
+
+    /// An id of this project was deleted through this address, or is known to be gone there. `created` is when the row was that had it.
+    pub(super) fn add(&self, target: &Target, id: &str, created: Option<Timestamp>) {
         let key = self.key(target, id);
-        self.lately().note(key, Instant::now());
+        self.lately().note(key, created, Instant::now());
+    }
+
+    /// The cloud gave this id to what was created now: nothing says that it gives none twice.
+    pub(super) fn forget(&self, target: &Target, id: &str) {
+        let key = self.key(target, id);
+        self.lately().newest.remove(&key);
     }
 
     /// The ids of this project that count as absent, of those given: every reconcile asks, and all that there are may be as many as
@@ -81,10 +105,23 @@ impl DeletedIds {
         absent.map(str::to_owned).collect()
     }
 
-    /// What of these rows of this project does not count as absent.
+    /// What of these rows of this project does not count as absent. One that was created later than the one that was deleted has its id
+    /// anew: from then on it counts.
     pub(super) fn without_deleted(&self, target: &Target, mut rows: Vec<Row>) -> Vec<Row> {
-        let lately = self.lately();
-        rows.retain(|row| !lately.newest.contains_key(&self.key(target, &row.id)));
+        let mut lately = self.lately();
+        rows.retain(|row| {
+            let key = self.key(target, &row.id);
+            let Some((_, created)) = lately.newest.get(&key) else {
+                return true;
+            };
+            let is_anew = created
+                .zip(row.create_time)
+                .is_some_and(|(dead, it)| it > dead);
+            if is_anew {
+                lately.newest.remove(&key);
+            }
+            is_anew
+        });
         rows
     }
 
@@ -136,8 +173,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_deleted_id_counts_as_absent_for_all_of_its_project_for_a_while() {
-        let deleted = DeletedIds::default();
-        deleted.add(&project("one"), "id");
+        let deleted = DeletedIds::new();
+        deleted.add(&project("one"), "id", None);
         let among = |project: &Target| deleted.among(project, ["id", "other"].into_iter());
         assert_eq!(among(&project("one")), BTreeSet::from(["id".to_owned()]));
         assert!(among(&project("two")).is_empty());
@@ -181,7 +218,7 @@ mod tests {
         const MANY: usize = 20_000;
         let (mut lately, began) = (LatelyNoted::default(), Instant::now());
         for number in 0..MANY {
-            lately.note(CountedKey(number), began);
+            lately.note(CountedKey(number), None, began);
         }
         COMPARED.set(0);
         for number in 0..1_000 {
@@ -192,7 +229,7 @@ mod tests {
         assert!(compared <= 1_000 * 60, "{compared}");
         // What was noted again counts from then.
         advance(COUNTS_FOR / 2).await;
-        lately.note(CountedKey(7), Instant::now());
+        lately.note(CountedKey(7), None, Instant::now());
         advance(COUNTS_FOR / 2).await;
         lately.forget_old(Instant::now());
         assert_eq!((lately.newest.len(), lately.order.len()), (1, 1));
@@ -206,10 +243,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_row_of_a_deleted_id_is_not_seen() {
         let rows: Vec<Row> = ["dead", "alive"].into_iter().map(row).collect();
-        let deleted = DeletedIds::default();
-        deleted.add(&project("one"), "dead");
+        let deleted = DeletedIds::new();
+        deleted.add(&project("one"), "dead", None);
         let living = deleted.without_deleted(&project("one"), rows.clone());
         assert_eq!(living, rows[1..]);
         assert_eq!(deleted.without_deleted(&project("two"), rows.clone()), rows);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_id_that_is_given_again_counts() {
+        let project = project("one");
+        let made = |second: Option<i64>| {
+            let create_time = second.and_then(|it| Timestamp::from_second(it).ok());
+            vec![Row {
+                create_time,
+                ..row("id")
+            }]
+        };
+        let deleted = DeletedIds::new();
+        let add = || deleted.add(&project, "id", Timestamp::from_second(100).ok());
+        let is_dead = || !deleted.among(&project, std::iter::once("id")).is_empty();
+        add();
+        for dead in [Some(100), Some(99), None] {
+            assert_eq!(deleted.without_deleted(&project, made(dead)), []);
+        }
+        assert!(is_dead());
+        let anew = deleted.without_deleted(&project, made(Some(101)));
+        assert_eq!((anew, is_dead()), (made(Some(101)), false));
+        add();
+        deleted.forget(&project, "id");
+        assert!(!is_dead());
     }
 }

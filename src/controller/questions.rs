@@ -15,6 +15,7 @@ use crate::controller::reconciliation::{ObjectChanged, Presence, Reconciliation,
 use crate::declared::parse;
 use crate::live::looks::{LookRequest, LookResult, Proof};
 use crate::login::secret;
+use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::time::{later, shifted};
 use crate::plan::facts::{CloudAccess, CrdPresence, GetResult, Observed, OtherOwner, SignKeyState};
@@ -181,10 +182,7 @@ impl<P: Presence> Reconciliation<'_, P> {
                 let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
                 self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
-                let rows = self
-                    .context
-                    .deleted
-                    .without_deleted(account.target(), seen.rows);
+                let rows = self.living(&account, seen.rows);
                 self.facts.observed = Observed::seen(begun, rows, seen.proves_absence);
                 self.has_looked = true;
                 self.note_recheck();
@@ -246,6 +244,9 @@ impl<P: Presence> Reconciliation<'_, P> {
         *given_up = given_up.map(|at| shifted(at, by));
         facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
         facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
+        // What the status states stands by itself; only how late it can have been moves along.
+        let (stated, now) = (operation_log::last_write(&facts.status), facts.now);
+        self.facts.last_write = stated.map(|at| self.memory(|memory| memory.last_write(at, now)));
     }
 
     /// A look after the closing of a record with several attempts need not be made twice.

@@ -215,10 +215,30 @@ impl<'a, P: Presence> Reconciliation<'a, P> {
         });
     }
 
-    /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses.
-    pub(super) fn note_made(&mut self, id: &str) {
+    /// This callback came of a create of this process: it is ours from now on, whatever anybody writes into statuses, and there, whatever
+    /// had its id before.
+    pub(super) fn note_made(&mut self, account: &SharedAccount, id: &str) {
         self.made = Some(id.to_owned());
+        self.context.deleted.forget(account.target(), id);
+        self.facts.deleted.remove(id);
         self.memory(|memory| memory.made = Some(id.into()));
+    }
+
+    /// A callback was deleted through this account, or is gone there.
+    pub(super) fn note_deleted(&mut self, account: &SharedAccount, id: &str) {
+        let created = self.facts.created(id);
+        self.context.deleted.add(account.target(), id, created);
+        self.facts.deleted.insert(id.to_owned());
+        self.facts.observed = Observed::Unasked;
+    }
+
+    /// Those of the rows that a look showed which do not count as absent.
+    pub(super) fn living(&mut self, account: &SharedAccount, rows: Vec<Row>) -> Vec<Row> {
+        let living = self.context.deleted.without_deleted(account.target(), rows);
+        for row in &living {
+            self.facts.deleted.remove(&row.id);
+        }
+        living
     }
 
     /// The cloud took what this round sends, key and all.

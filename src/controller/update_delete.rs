@@ -114,9 +114,7 @@ impl Reconciliation<'_> {
             request_id = receipt.request_id.as_deref().unwrap_or_default(),
             "the callback is deleted at the cloud"
         );
-        self.context.deleted.add(account.target(), id);
-        self.facts.deleted.insert(id.to_owned());
-        self.facts.observed = Observed::Unasked;
+        self.note_deleted(&account, id);
         if self.facts.object.deleting {
             return Ok(None);
         }
@@ -217,7 +215,8 @@ impl Reconciliation<'_> {
                 observed: Observed::Unasked,
                 begun: Instant::now(),
                 about: Some(id.into()),
-                get_result: GetResult::Gone,
+                // Whatever a GET said in between: one after a look that lacks it counts.
+                get_result: GetResult::Unasked,
                 not_found: Some(failure),
             };
             self.memory(|memory| memory.news = Some(Box::new(news)));

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::plan::facts::place::Place;
+use crate::platform::json::{Object, read_object};
 use crate::platform::redact::{MAX_NAME, Redactor};
 
 const EVERYTHING: &str = "*";
@@ -44,7 +45,7 @@ pub struct RulePage {
 #[derive(Deserialize)]
 struct RuleList {
     total: u64,
-    record_config: Option<Vec<Rule>>,
+    record_config: Option<Vec<Object<Rule>>>,
 }
 
 /// What is absent is everything.
@@ -60,8 +61,7 @@ pub(super) fn parse_page(body: &[u8], secrets: &Redactor) -> Result<RulePage, St
     let RuleList {
         total,
         record_config,
-    } = serde_json::from_slice(body)
-        .map_err(|error| format!("the answer can't be read: {error}"))?;
+    } = read_object(body)?;
     let redacted = |text: Option<String>| match text.filter(|text| !text.is_empty()) {
         Some(text) => secrets.presentable(&text, MAX_NAME),
         None => EVERYTHING.to_owned(),
@@ -71,7 +71,7 @@ pub(super) fn parse_page(body: &[u8], secrets: &Redactor) -> Result<RulePage, St
         None if total == 0 => Vec::new(),
         None => return Err("the answer can't be read: it has a total and no list".to_owned()),
     };
-    let rules = rules.into_iter().map(|rule| RecordRule {
+    let rules = rules.into_iter().map(|Object(rule)| RecordRule {
         domain: redacted(Some(rule.publish_domain)),
         app: redacted(rule.app),
         stream: redacted(rule.stream),

@@ -19,12 +19,15 @@ use crate::plan::facts::content::{Content, EventSet, ReportedContent};
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reported_url::ReportedUrl;
 use crate::plan::facts::row::Row;
+use crate::platform::json::{Object, read_object};
 use crate::platform::redact::{MAX_NAME, Redactor};
 
 /// The longest value of a row that is taken over, longer than any that a spec may have.
 const MAX_VALUE: usize = 2_100;
 /// The most bytes of a domain or an app that are taken over, more than the 128 characters that an app may have: what is cut is at no place.
 const MAX_PLACE: usize = 600;
+/// No callback is older than the clocks of machines, whatever the time zone.
+const FIRST_DAY: Timestamp = Timestamp::constant(24 * 60 * 60, 0);
 /// How many events of a row are taken over, more than a spec may have.
 const MAX_EVENTS: usize = 16;
 
@@ -50,7 +53,7 @@ struct Identified {
 #[derive(Deserialize)]
 struct List {
     total: u64,
-    callback_config: Option<Several<Callback>>,
+    callback_config: Option<Several<Object<Callback>>>,
 }
 
 /// The body of a create or an update: every field that is ours, so that no default of the cloud applies.
@@ -84,11 +87,11 @@ pub fn parse_created(
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let Identified { id } = parse(body)?;
+    let Identified { id } = read_object(body)?;
     if id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
-    let callback = parse::<Callback>(body).unwrap_or_default();
+    let callback = read_object::<Callback>(body).unwrap_or_default();
     row(Callback { id, ..callback }, Some(place), secrets).map(Some)
 }
 
@@ -102,7 +105,7 @@ pub fn parse_updated(
     if body.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let callback: Callback = parse(body)?;
+    let callback: Callback = read_object(body)?;
     if callback.id.as_deref().unwrap_or_default().is_empty() {
         return Ok(None);
     }
@@ -114,22 +117,17 @@ pub fn check_deleted(body: &[u8]) -> Result<(), String> {
     if body.trim_ascii().is_empty() {
         return Ok(());
     }
-    let text = std::str::from_utf8(body);
-    let text = text.map_err(|error| format!("the answer can't be read: {error}"))?;
-    if !text.trim_start().starts_with('{') {
-        return Err("the answer can't be read: it is no object".to_owned());
-    }
-    parse::<IgnoredAny>(body).map(drop)
+    read_object::<IgnoredAny>(body).map(drop)
 }
 
 /// The row in the answer of a GET of this id.
 pub fn parse_row(body: &[u8], id: &str, secrets: &Redactor) -> Result<Row, String> {
-    same_id(row(parse(body)?, None, secrets)?, id)
+    same_id(row(read_object(body)?, None, secrets)?, id)
 }
 
 /// The page in the answer of a list.
 pub fn parse_page(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
-    let list: List = parse(body)?;
+    let list: List = read_object(body)?;
     let rows = match list.callback_config {
         Some(Several(rows)) => rows,
         // An empty project may be told without a list.
@@ -138,7 +136,7 @@ pub fn parse_page(body: &[u8], secrets: &Redactor) -> Result<Page, String> {
     };
     let rows = rows
         .into_iter()
-        .map(|callback| row(callback, None, secrets));
+        .map(|Object(callback)| row(callback, None, secrets));
     Ok(Page {
         total: list.total,
         rows: rows.collect::<Result<_, _>>()?,
@@ -161,10 +159,6 @@ pub fn is_id(id: &str) -> bool {
         && !id.contains('/')
         && id != "."
         && id != ".."
-}
-
-fn parse<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| format!("the answer can't be read: {error}"))
 }
 
 /// `asked` is the place that was written to; what the answer does not say of a place is that one's.
@@ -234,9 +228,11 @@ fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Times only help to tell rows apart, so one that can't be read counts as absent.
+/// Times only help to tell rows apart, so one that can't be read counts as absent; and so does what a program writes for a time that it
+/// does not have, be it the beginning of the calendar or of its clock.
 fn time(told: Option<ToldText>) -> Option<Timestamp> {
-    told?.0?.trim().parse().ok()
+    let time = told?.0?.trim().parse().ok();
+    time.filter(|time| *time > FIRST_DAY)
 }
 
 #[cfg(test)]

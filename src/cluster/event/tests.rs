@@ -125,3 +125,27 @@ fn a_note_is_not_cut_inside_a_character() {
     assert_eq!(shortened(&"ä".repeat(600)).len(), 1000);
     assert_eq!(shortened(&format!("a{}", "ä".repeat(600))).len(), 999);
 }
+
+#[test]
+fn the_event_of_an_object_with_the_longest_name_has_a_name_that_the_api_server_takes() {
+    let named = |name: &str| {
+        let mut about = object("media");
+        about.metadata.name = Some(name.to_owned());
+        let transition = Transition {
+            about: about.object_ref(&()),
+            at: stamp(),
+            event_type: EventType::Normal,
+            reason: Reason::Available,
+            note: String::new(),
+        };
+        transition.event_name(&stamp())
+    };
+    assert!(named("push").starts_with("push."));
+    let dotted = format!("{}.{}", "a".repeat(235), "b".repeat(17));
+    for long in ["a".repeat(253), dotted] {
+        let name = named(&long);
+        assert!(name.len() <= 253, "{name}");
+        let mut parts = name.split('.');
+        assert!(parts.all(|part| !part.is_empty()), "{name}");
+    }
+}

@@ -20,7 +20,7 @@ use crate::controller::worker_slots::WorkerSlot;
 use crate::declared::parse;
 use crate::plan::facts::sanitize::sanitize;
 use crate::plan::facts::time::earlier;
-use crate::plan::facts::{CloudAccess, Facts, GetResult, Observed};
+use crate::plan::facts::{CloudAccess, Facts, GetResult};
 use crate::plan::step::Step;
 use crate::plan::step::interpreter::{Interpreter, interpret};
 use crate::platform::quota::Lane;
@@ -268,11 +268,8 @@ impl CleanUp<'_> {
             Ok(LeftoverEnd::TakenOver) => return Some(AttemptEnd::Done(TAKEN_OVER)),
             Err(problem) => return Some(AttemptEnd::Problem(problem)),
         }
-        let (target, facts) = (self.account.target(), &mut self.reconciliation.facts);
-        self.reconciliation.context.deleted.add(target, id);
         self.deleted.insert(id.to_owned());
-        facts.deleted.insert(id.to_owned());
-        facts.observed = Observed::Unasked;
+        self.reconciliation.note_deleted(&self.account, id);
         None
     }
 }

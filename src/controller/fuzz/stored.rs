@@ -184,6 +184,7 @@ fn ask(facts: &mut Facts, around: &Around) -> Step {
                     id: around.held_elsewhere.then(|| "id-2".to_owned()),
                     deleting: false,
                     unproven: false,
+                    creating: false,
                     afar: false,
                 });
             }

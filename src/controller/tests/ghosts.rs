@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 
 use super::object::{ACCOUNT, NAMESPACE, domain, key, ready, spec, verdict};
-use super::script::{Script, settle};
+use super::script::{Script, becomes, settle};
 use super::server::{StoreKey, WatchDelivery};
 use super::trouble::{CallFate, Verb};
 use super::world::{ControllerWorld, account};
@@ -181,4 +181,36 @@ async fn what_waits_for_a_list_says_so() {
     let is_ready = |world: &ControllerWorld| verdict(&world.object("again").unwrap()).0 == "True";
     let ready = world.until(Duration::from_mins(2), is_ready).await;
     assert!(ready, "{}", world.story.whole());
+}
+
+/// A list shows for a while what the process before this one deleted.
+#[tokio::test(start_paused = true)]
+async fn what_another_process_deleted_is_not_taken_over() {
+    let (_script, mut world) = Script::with_world();
+    world.start();
+    settle(&world, "push", &spec("push")).await;
+    let cloud = world.cloud();
+    cloud.settings(|settings| settings.list_lag_ms = 20_000);
+    world.delete("push");
+    let is_gone = |world: &ControllerWorld| world.object("push").is_none();
+    assert!(world.until(Duration::from_secs(10), is_gone).await);
+    world.restart().await;
+    let mut alike = spec("push");
+    alike["adoptionPolicy"] = json!("IfIdentical");
+    world.apply("push", &alike);
+    becomes(&world, "True", "Available", Duration::from_mins(2)).await;
+    let object = world.object("push").unwrap();
+    assert_eq!(
+        object["status"]["adopted"],
+        false,
+        "{}",
+        world.story.whole()
+    );
+    let rows = world.rows(&domain("push"));
+    assert_eq!(object["status"]["callbackID"], rows[0].id.as_str());
+    let history = world.server.history();
+    let was_adopted = history
+        .iter()
+        .any(|(.., object)| object["status"]["adopted"] == true);
+    assert!(!was_adopted, "{}", world.story.whole());
 }

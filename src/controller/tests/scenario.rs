@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use live_simulator::settings::{AbsentUrl, Contract, Duplicate, Omitted};
+use live_simulator::settings::{AbsentUrl, Contract, Duplicate, IdsFrom, Omitted};
 use live_simulator::{RowPatch, StoredRow};
 use serde_json::{Value, json};
 
@@ -94,6 +94,12 @@ impl AdversaryScenario {
             settings.list_lag_ms = *chance.pick(&[0, 0, 3_000, 12_000]);
             settings.latency_ms = *chance.pick(&[5, 200, 2_000]);
             settings.clock_offset_s = *chance.pick(&[0, 0, 0, -120, 120]);
+            settings.ids = *SeededChance::of(seed, "ids", 0).pick(&[
+                IdsFrom::Chance,
+                IdsFrom::Chance,
+                IdsFrom::Chance,
+                IdsFrom::Place,
+            ]);
             settings.update_omitted_key =
                 *SeededChance::of(seed, "omitted key", 0).pick(&[Omitted::Keep, Omitted::Reset]);
         });

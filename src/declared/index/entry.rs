@@ -142,6 +142,7 @@ impl Rivals<'_> {
             id: id.map(str::to_owned),
             deleting: owner.deleting,
             unproven: claim.map_or(!owner.holds && !owner.has_looked, |it| !it.is_seen),
+            creating: owner.open,
             afar: claim.is_some(),
         })
     }

@@ -68,6 +68,24 @@ fn a_full_row_is_read_and_unknown_fields_and_events_do_no_harm() {
 }
 
 #[test]
+fn a_time_that_a_program_writes_for_none_is_none() {
+    for (told, is_one) in [
+        ("0001-01-01T00:00:00Z", false),
+        ("1970-01-01T00:00:00Z", false),
+        ("1970-01-01T08:00:00Z", false),
+        ("2018-01-01T00:00:00Z", true),
+    ] {
+        let body = FULL.replace("2020-03-02T08:59:45Z", told);
+        let row = parse_row(
+            body.as_bytes(),
+            "e2fe84def7e476651034ec4b9e92bc30",
+            &Redactor::new(),
+        );
+        assert_eq!(row.unwrap().create_time.is_some(), is_one, "{told}");
+    }
+}
+
+#[test]
 fn nothing_but_the_place_and_the_id_is_needed() {
     let body = r#"{"id":"1","publish_domain":"push.example.com","app":"*","notify_callback_url":"",
         "notify_event_subscription":null,"create_time":"yesterday","update_time":1583676745}"#;

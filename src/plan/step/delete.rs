@@ -6,7 +6,9 @@ use crate::plan::facts::reason::Reason;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{CloudAccess, CrdPresence, Deletion, Facts, GetResult, Observed};
+use crate::plan::facts::{
+    CloudAccess, CrdPresence, Deletion, Facts, GetResult, Observed, OtherOwner,
+};
 use crate::plan::step::drift::look_counts_at;
 use crate::plan::step::maintain::{look_again_at, looked_for_again};
 use crate::plan::step::open_record::next_look_for;
@@ -171,7 +173,11 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
     let is_recorded = |row: &&Row| facts.is_recorded(row);
     let mut rows = facts.observed.rows().iter();
     if let Some(row) = rows.find(|row| facts.is_ours(row) && !(stays && is_recorded(row))) {
-        return delete_step(&row.id);
+        let creating = facts.other_owner.as_ref().filter(|it| it.creating);
+        return match creating.filter(|_| !facts.is_recorded(row)) {
+            Some(owner) => wait_for_create_of(owner, facts, row),
+            None => delete_step(&row.id),
+        };
     }
     match &facts.observed {
         Observed::Unasked | Observed::Absent { proven: false, .. } => {
@@ -197,6 +203,18 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             Step::Requeue(Requeue::new(situation).until(again))
         }
     }
+}
+
+/// Another object has come to own the place and makes its callback there, which may say the same: whose a row is that no status names is told
+/// by that create's outcome.
+fn wait_for_create_of(owner: &OtherOwner, facts: &Facts, row: &Row) -> Step {
+    let message = format!(
+        "The outcome of a create of {} is not known yet: whether the callback {} is of that or of this object, whose delete waits, is told by it.",
+        owner.name, row.id
+    );
+    let situation = Situation::new(Reason::Deleting, Stage::Progressing, message);
+    let rest = Requeue::new(situation.with_release_hint(facts));
+    Step::Requeue(rest.until(later(facts.now, facts.settings.settle_time)))
 }
 
 /// The record of creates of which nobody knows that they left nothing, where the object is let go now: beside the recorded callback, which

@@ -184,8 +184,10 @@ pub(in crate::plan) fn look_counts_at(facts: &Facts) -> Timestamp {
     looks_count_from(facts.last_write, facts.wrote, facts.settings.settle_time)
 }
 
-/// Whether the row says that it was changed later than our last write was answered.
+/// Whether the row says that it was changed later than our last write was answered, by the cloud's word for both: what a process that does
+/// not know the cloud's time yet makes of when that was tells nothing.
 pub(in crate::plan) fn changed_after(facts: &Facts, row: &Row) -> bool {
-    let times = row.update_time.zip(facts.last_write);
+    let stated = operation_log::last_write(&facts.status);
+    let times = row.update_time.zip(stated.max(facts.last_write));
     times.is_some_and(|(changed, ours)| changed > ours)
 }

@@ -44,9 +44,7 @@ pub(in crate::plan) fn decide(facts: &Facts, desired: &Desired, target: &Target,
             let listed = listed.find(|row| row.id == id);
             match listed.or(get_result) {
                 // The cloud said that it is gone, and shows it: whatever is true, trying again at once leads nowhere.
-                Some(_) if listed.is_some() && facts.not_found.is_some() => {
-                    fail_after_gone_answer(facts)
-                }
+                Some(_) if facts.not_found.is_some() => fail_after_gone_answer(facts),
                 Some(row) => decide_by_row(facts, desired, row),
                 None => decide_missing(facts, desired, target),
             }
@@ -74,7 +72,7 @@ fn must_look(facts: &Facts, desired: &Desired) -> bool {
     let unheard_of = unheard_of && is_as_sent(facts, desired);
     asked
         || unheard_of
-        || facts.get_result == GetResult::Gone
+        || facts.not_found.is_some()
         || must_recheck(facts)
         || unsure
         || beside_others

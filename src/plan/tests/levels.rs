@@ -161,6 +161,7 @@ fn who_calls_for_nothing_that_could_fail_forgets_its_failures() {
         id: None,
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     });
     let (_, status) = rested(&facts);
@@ -184,11 +185,7 @@ fn a_change_that_a_look_denies_is_a_failure() {
     let (mut facts, row, target) = settled();
     facts.access = CloudAccess::Usable(target);
     facts.key = SignKeyState::Unwanted;
-    facts.get_result = GetResult::Gone;
-    let failure = crate::terms::failure::Failure {
-        operation: crate::terms::failure::Operation::Update,
-        ..process::failure(Class::Gone)
-    };
+    let failure = process::update_of_gone();
     facts.not_found = Some(failure.clone());
     assert!(matches!(decide(&facts), Step::Look(_)));
     facts.observed = Observed::seen(facts.now, vec![row], true);
@@ -197,6 +194,10 @@ fn a_change_that_a_look_denies_is_a_failure() {
     assert_eq!(reason(&status), "RequestRejected");
     assert!(again >= later(facts.now, Duration::from_secs(5)));
     facts.observed = Observed::seen(facts.now, Vec::new(), true);
+    assert_eq!(decide(&facts), Step::GetById);
+    facts.get_result = GetResult::Row(settled().1);
+    assert_eq!(decide(&facts), Step::ReportFailure(failure.clone()));
+    facts.get_result = GetResult::Gone;
     assert_eq!(decide(&facts), Step::Create);
 }
 
@@ -211,6 +212,7 @@ fn a_duplicate_forgets_an_id_that_the_owner_holds() {
         id: None,
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     });
     facts.claimed_elsewhere.insert(row.id.clone());

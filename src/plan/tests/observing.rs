@@ -73,6 +73,7 @@ fn owner() -> OtherOwner {
         id: None,
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     }
 }

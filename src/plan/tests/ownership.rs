@@ -73,6 +73,7 @@ fn a_duplicate_is_stalled_once_the_settle_time_is_over_without_being_told() {
         id: None,
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     });
     world.run(SETTLE - 2);
@@ -104,6 +105,7 @@ fn a_duplicate_forgets_an_id_that_its_owner_holds_and_tells_how_it_is_with_that_
         id: Some(id.clone()),
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     };
     facts.other_owner = Some(owner.clone());
@@ -146,6 +148,7 @@ fn an_owner_by_a_record_alone_is_asked_after_again() {
         id: None,
         deleting: false,
         unproven: true,
+        creating: false,
         afar: false,
     });
     for _ in 0..3 {
@@ -200,6 +203,7 @@ fn the_plan_of_an_observer_is_what_managing_it_would_do() {
         id: None,
         deleting: false,
         unproven: false,
+        creating: false,
         afar: false,
     });
     assert_eq!(plan(&mut world), "None", "a duplicate");

@@ -8,7 +8,7 @@ use super::world::content;
 use super::world::process::failure;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::{CrdPresence, Facts, GetResult, Observed, operation_log};
+use crate::plan::facts::{CrdPresence, Facts, GetResult, Observed, OtherOwner, operation_log};
 use crate::plan::outcome;
 use crate::plan::step::Step;
 use crate::plan::step::decide::decide;
@@ -136,4 +136,36 @@ fn an_adopted_callback_stays_though_what_a_create_made_beside_it_goes() {
         it.policies.deletion = Some(crate::plan::facts::Deletion::Delete);
     });
     assert_eq!(decide(&asked), Step::Delete { id: recorded });
+}
+
+/// The record of one that was suspended keeps nobody from its place for long: another owns that by now, and its create may ask for the
+/// same.
+#[test]
+fn what_another_create_may_have_made_is_not_deleted_for_what_it_says() {
+    let alone = with(&back_again(200, |row| vec![made(&row)]), &|it| {
+        it.object.deleting = true;
+        it.crd = CrdPresence::Stays;
+        it.status.callback_id = None;
+    });
+    let id = "made".to_owned();
+    assert_eq!(decide(&alone), Step::Delete { id: id.clone() });
+    let beside = |creating| {
+        with(&alone, &|it| {
+            it.other_owner = Some(OtherOwner {
+                name: "media/owner".to_owned(),
+                id: None,
+                deleting: false,
+                unproven: false,
+                creating,
+                afar: false,
+            });
+        })
+    };
+    let rest = requeue_of(decide(&beside(true)));
+    assert_eq!(rest.situation.reason, Reason::Deleting);
+    assert!(
+        rest.again > Some(alone.now),
+        "nobody tells of what does not come"
+    );
+    assert_eq!(decide(&beside(false)), Step::Delete { id });
 }

@@ -169,6 +169,7 @@ fn a_duplicate_comes_back_when_something_may_have_changed() {
         id: id.map(str::to_owned),
         deleting,
         unproven,
+        creating: false,
         afar: false,
     };
     let soon = Some(i64::try_from(settle.as_secs()).unwrap());

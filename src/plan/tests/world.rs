@@ -14,9 +14,8 @@ use crate::plan::facts::place::Place;
 use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::facts::time::later;
-use crate::plan::facts::{
-    Adoption, Deletion, Desired, GetResult, OtherOwner, Policies, SignKeyState,
-};
+use crate::plan::facts::{Adoption, Deletion, Desired, OtherOwner, Policies, SignKeyState};
+use crate::terms::failure::Failure;
 
 pub(super) const SETTLE: i64 = 30;
 /// How often the whole inventory is compared.
@@ -88,7 +87,7 @@ pub(super) struct PlanWorld {
     deleted: BTreeSet<String>,
     rechecked: Option<String>,
     update_rechecked: Option<Timestamp>,
-    get_result: GetResult,
+    not_found: Option<Failure>,
     next_sweep: i64,
     look_at: Option<Timestamp>,
     pub(super) key: SignKeyState,
@@ -139,7 +138,7 @@ impl PlanWorld {
             deleted: BTreeSet::new(),
             rechecked: None,
             update_rechecked: None,
-            get_result: GetResult::Unasked,
+            not_found: None,
             next_sweep: 1_800_000_000 + SWEEP,
             look_at: None,
             key: SignKeyState::Unwanted,
@@ -236,7 +235,7 @@ impl PlanWorld {
                 self.rechecked = None;
                 self.update_rechecked = None;
                 self.look_at = None;
-                self.get_result = GetResult::Unasked;
+                self.not_found = None;
                 Some(0)
             });
             // Only what was asked for, and the sweep, bring the process back.

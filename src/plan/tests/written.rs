@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::given::{FactsChange, at, held, requeue_of, usable, with};
 use super::levels::settled;
 use super::world::content;
-use super::world::process::failure;
+use super::world::process::{failure, update_of_gone};
 use crate::api::status::{PlanStatus, RemoteStatus};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
@@ -294,7 +294,7 @@ fn what_only_the_status_tells_is_looked_at_where_it_can_not_tell() {
     assert!(!must_look(&edited));
     assert!(must_look(&|it| it.look_due = true));
     assert!(must_look(&|it| it.object.requested = Some("now".to_owned())));
-    assert!(must_look(&|it| it.get_result = GetResult::Gone));
+    assert!(must_look(&|it| it.not_found = Some(update_of_gone())));
     assert!(must_look(&reason(Reason::Creating)));
     assert!(must_look(&reason(Reason::Conflict)));
     assert!(must_look(

@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::platform::json::{Object, read_object};
 use crate::platform::keys::User;
 use crate::platform::transport::Response;
 
@@ -50,13 +51,13 @@ impl IamProject {
 
 #[derive(Deserialize)]
 struct ProjectList {
-    projects: Vec<IamProject>,
+    projects: Vec<Object<IamProject>>,
 }
 
 #[derive(Default, Deserialize)]
 struct Envelope {
     #[serde(default)]
-    token: TokenBody,
+    token: Object<TokenBody>,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,21 +102,24 @@ pub(super) fn issued_token(response: &Response) -> Result<IssuedToken, String> {
     if token.len() > LONGEST {
         return Err("the X-Subject-Token of the answer is longer than 64 KiB".to_owned());
     }
-    let envelope: Envelope = serde_json::from_slice(&response.body).unwrap_or_default();
-    let expires_at = envelope.token.expires_at.as_ref();
+    let envelope: Envelope = read_object(&response.body).unwrap_or_default();
+    let Object(about) = envelope.token;
+    let expires_at = about.expires_at.as_ref();
     let expires_at = expires_at.and_then(|text| text.parse().ok());
     Ok(IssuedToken {
         token: token.into(),
         expires_at,
-        project: envelope.token.project.filter(IamProject::is_of_use),
+        project: about.project.filter(IamProject::is_of_use),
     })
 }
 
 /// The projects of an answer.
 pub(super) fn projects(body: &[u8]) -> Result<Vec<IamProject>, String> {
-    let answer: ProjectList = serde_json::from_slice(body)
-        .map_err(|error| format!("the answer can't be read: {error}"))?;
-    Ok(answer.projects)
+    let ProjectList { projects } = read_object(body)?;
+    Ok(projects
+        .into_iter()
+        .map(|Object(project)| project)
+        .collect())
 }
 
 /// The id of the one project with exactly this name.

@@ -18,6 +18,7 @@ use crate::settings::AbsentUrl;
 use crate::settings::AppFilter;
 use crate::settings::Contract;
 use crate::settings::Duplicate;
+use crate::settings::IdsFrom;
 use crate::settings::ListOrder;
 use crate::settings::MissingFields;
 use crate::settings::Omitted;
@@ -69,8 +70,8 @@ impl CloudState {
         let body = self.valid_body(call)?;
         self.check_place_is_free(call.project_id, &body.publish_domain, &body.app, None)?;
         let time = whole_seconds(now.rows);
-        let mut row = StoredRow {
-            id: random::hex(16),
+        let row = StoredRow {
+            id: self.new_id(call.project_id, &body),
             project_id: call.project_id.to_owned(),
             publish_domain: body.publish_domain,
             app: body.app,
@@ -83,10 +84,17 @@ impl CloudState {
             create_time: time,
             update_time: time,
         };
-        if let Some(patch) = call.rewrite {
-            patch.apply(&mut row);
-        }
         Ok(self.commit(call, LoggedChange::Created, row, now))
+    }
+
+    /// The id of a new callback. What lies at its place already has the one that comes from that.
+    fn new_id(&self, project_id: &str, body: &WriteBody) -> String {
+        let place = format!("{project_id}/{}/{}", body.publish_domain, body.app);
+        let id = sign::sha256_hex(place.as_bytes())[..32].to_owned();
+        match self.settings.ids {
+            IdsFrom::Place if self.store.get(&id).is_none() => id,
+            IdsFrom::Place | IdsFrom::Chance => random::hex(16),
+        }
     }
 
     fn update(
@@ -133,9 +141,6 @@ impl CloudState {
             Omitted::Keep => body.key.or(row.key),
         };
         row.update_time = whole_seconds(now.rows);
-        if let Some(patch) = call.rewrite {
-            patch.apply(&mut row);
-        }
         Ok(self.commit(call, LoggedChange::Updated, row, now))
     }
 
@@ -143,9 +148,12 @@ impl CloudState {
         &mut self,
         call: &LiveCall<'_>,
         change: LoggedChange,
-        row: StoredRow,
+        mut row: StoredRow,
         now: Now,
     ) -> DoneReply {
+        if let Some(patch) = call.rewrite {
+            patch.apply(&mut row);
+        }
         self.put(change, LoggedCause::Call(call.seq), row.clone(), now);
         let status = if change == LoggedChange::Created {
             201

@@ -21,6 +21,8 @@ pub struct SimulatorSettings {
     pub duplicate: Duplicate,
     /// What a successful create or update returns.
     pub contract: Contract,
+    /// Where the id of a new callback comes from.
+    pub ids: IdsFrom,
     /// Whether the bodies of create and update carry `create_time` and `update_time`.
     pub write_times: bool,
     /// How a read of an id that does not exist is answered.
@@ -83,6 +85,7 @@ impl Default for SimulatorSettings {
             uniqueness: true,
             duplicate: Duplicate::BadRequest,
             contract: Contract::Modern,
+            ids: IdsFrom::Chance,
             write_times: false,
             missing_get: MissingFields::new(404, "LIVE.100011001"),
             missing_update: MissingFields::new(404, "LIVE.103011019"),
@@ -144,6 +147,15 @@ pub enum Contract {
     Modern,
     /// Create and update return a header and no body.
     Original,
+}
+
+/// Where the id of a new callback comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IdsFrom {
+    /// None is like another.
+    Chance,
+    /// From project, domain and app: a callback that is made where another was deleted has the id of that.
+    Place,
 }
 
 /// The reply to a call that names an id that does not exist.

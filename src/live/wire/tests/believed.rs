@@ -70,3 +70,22 @@ fn a_delete_is_answered_with_nothing_or_an_object() {
         assert!(check_deleted(body.as_bytes()).is_err(), "{body}");
     }
 }
+
+/// What a list of its fields would say is no answer of this cloud.
+#[test]
+fn what_is_no_object_is_not_read_as_one() {
+    let secrets = Redactor::new();
+    for body in ["[0, null]", "[1, []]", "[]", "null", "7"] {
+        let page = parse_page(body.as_bytes(), &secrets);
+        assert!(page.is_err(), "{body}: {page:?}");
+        for row in [
+            parse_created(body.as_bytes(), &place(), &secrets),
+            parse_updated(body.as_bytes(), "1", &place(), &secrets),
+            parse_row(body.as_bytes(), "1", &secrets).map(Some),
+        ] {
+            assert!(row.is_err(), "{body}: {row:?}");
+        }
+    }
+    let rows = r#"{"total": 1, "callback_config": [["1", "push.example.com", "*"]]}"#;
+    assert!(parse_page(rows.as_bytes(), &secrets).is_err());
+}

@@ -14,7 +14,8 @@ use crate::plan::facts::{
     CloudAccess, CrdPresence, Deletion, Desired, Facts, GetResult, LostUpdate, ObjectFacts,
     Observed, PlanSettings, Policies, Rewrites, SignKeyState,
 };
-use crate::plan::tests::world::{SETTLE, content, moment, process::failure};
+use crate::plan::tests::world::process::{failure, update_of_gone};
+use crate::plan::tests::world::{SETTLE, content, moment};
 use crate::terms::failure::{Class, Failure, Operation};
 
 impl ModelWorld {
@@ -108,7 +109,7 @@ impl ModelWorld {
                 ModelQuestion::Gone => GetResult::Gone,
                 ModelQuestion::Row(row) => GetResult::Row(Row::clone(row)),
             },
-            not_found: None,
+            not_found: known.not_found.then(update_of_gone),
             baseline: None,
             rewrites: Rewrites::default(),
             sweep_failure: None,

@@ -80,6 +80,8 @@ pub(super) struct OperatorKnown {
     pub(super) record: Option<SharedModel<Record>>,
     pub(super) look_result: Option<ModelLook>,
     pub(super) get_result: ModelQuestion,
+    /// A PUT was answered as if the id were gone.
+    pub(super) not_found: bool,
     pub(super) rechecked: bool,
     /// The sign key; 0 while it is not read, or where the spec wants none.
     pub(super) key: u8,
@@ -219,11 +221,8 @@ impl ModelWorld {
             now,
             record: memory.record.clone(),
             look_result,
-            get_result: if std::mem::take(&mut memory.gone) {
-                ModelQuestion::Gone
-            } else {
-                get_result
-            },
+            get_result,
+            not_found: std::mem::take(&mut memory.gone),
             rechecked: newest.is_some_and(|newest| memory.rechecked.as_ref() == Some(&newest.id)),
             key: if is_level { memory.key } else { 0 },
             access: false,

@@ -208,7 +208,7 @@ impl PlanWorld {
                 Ok(Some(0))
             }
             _ if !exists => {
-                self.get_result = GetResult::Gone;
+                self.not_found = Some(update_of_gone());
                 Ok(Some(0))
             }
             (fate, _) => {
@@ -316,8 +316,8 @@ impl PlanWorld {
             deleted: self.deleted.clone(),
             crd: CrdPresence::Unread,
             observed: Observed::Unasked,
-            get_result: std::mem::replace(&mut self.get_result, GetResult::Unasked),
-            not_found: None,
+            get_result: GetResult::Unasked,
+            not_found: self.not_found.take(),
             baseline: None,
             rewrites: Rewrites::default(),
             sweep_failure: None,
@@ -339,6 +339,14 @@ impl PlanWorld {
             request_id: Some("request-id".to_owned()),
             at: self.moment(),
         }
+    }
+}
+
+/// An update that was answered as if its callback were gone.
+pub(in crate::plan::tests) fn update_of_gone() -> Failure {
+    Failure {
+        operation: Operation::Update,
+        ..failure(Class::Gone)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::plan::facts::{
 };
 use crate::plan::ownership::{Candidate, find_owner};
 use crate::plan::tests::model::shared::SharedModel;
+use crate::plan::tests::world::process::update_of_gone;
 use crate::plan::tests::world::{SETTLE, content, moment};
 
 /// How long an open record counts for others.
@@ -45,6 +46,7 @@ impl PairWorld {
             id: other.and_then(|other| other.status.callback_id.clone()),
             deleting: owner.deleting,
             unproven: !owner.holds && !owner.has_looked,
+            creating: owner.open,
             afar: false,
         })
     }
@@ -125,12 +127,8 @@ impl PairWorld {
             deleted: self.memory.deleted.clone(),
             crd: CrdPresence::Unread,
             observed: Observed::Unasked,
-            get_result: if std::mem::take(&mut known.gone) {
-                GetResult::Gone
-            } else {
-                GetResult::Unasked
-            },
-            not_found: None,
+            get_result: GetResult::Unasked,
+            not_found: std::mem::take(&mut known.gone).then(update_of_gone),
             baseline: None,
             rewrites: Rewrites::default(),
             sweep_failure: None,
