@@ -75,6 +75,10 @@ pub(super) struct ModelReconciliation {
 
 /// What a reconcile found out.
 #[derive(Debug, Clone, PartialEq, Hash)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not a state"
+)]
 pub(super) struct OperatorKnown {
     pub(super) now: i64,
     pub(super) record: Option<SharedModel<Record>>,
