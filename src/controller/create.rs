@@ -342,7 +342,7 @@ impl Reconciliation<'_> {
         let ids = seen.rows.iter().map(|row| row.id.as_str());
         let (context, uid) = (self.context, &self.facts.object.uid);
         self.facts.claimed_elsewhere = context.index.held_by_others(uid, ids);
-        let rows = self.living(account, seen.rows);
+        let rows = self.keep_living(account, seen.rows);
         self.facts.observed =
             Observed::seen(self.to_cloud_time(seen.begun), rows, seen.proves_absence);
         // A recorded callback that was thought gone says nothing of the create: the list may be behind, and what it made is still to be seen.

@@ -182,7 +182,7 @@ impl<P: Presence> Reconciliation<'_, P> {
                 let ids = ids.chain(self.facts.id());
                 let uid = self.facts.object.uid.clone();
                 self.facts.claimed_elsewhere = self.context.index.held_by_others(&uid, ids);
-                let rows = self.living(&account, seen.rows);
+                let rows = self.keep_living(&account, seen.rows);
                 self.facts.observed = Observed::seen(begun, rows, seen.proves_absence);
                 self.has_looked = true;
                 self.note_recheck();

@@ -233,7 +233,7 @@ impl<'a, P: Presence> Reconciliation<'a, P> {
     }
 
     /// Those of the rows that a look showed which do not count as absent.
-    pub(super) fn living(&mut self, account: &SharedAccount, rows: Vec<Row>) -> Vec<Row> {
+    pub(super) fn keep_living(&mut self, account: &SharedAccount, rows: Vec<Row>) -> Vec<Row> {
         let living = self.context.deleted.without_deleted(account.target(), rows);
         for row in &living {
             self.facts.deleted.remove(&row.id);

@@ -1,7 +1,6 @@
 //! The controller as the interpreter of decisions: what each step does. Which step that is, `plan` decides; what may have changed since is
 //! asked once more before it is done. Creates, updates and deletes have files of their own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,8 +8,6 @@ use tokio::time::Instant;
 use crate::cluster::error::ClusterError;
 use crate::cluster::event::EventType;
 use crate::cluster::object::ObjectVersion;
-use crate::controller::account::SharedAccount;
-use crate::controller::allowance::CallPurpose;
 use crate::controller::memory::DecidedOwner;
 use crate::controller::memory::restored::RestoredMemory;
 use crate::controller::reconciliation::{Reconciliation, RoundEnd};
@@ -18,16 +15,16 @@ use crate::controller::refused_writes::{NOT_KEPT, TAKEN_OFF, is_protected};
 use crate::controller::status_writer::record_annotation;
 use crate::controller::update_delete::advice;
 use crate::declared::parse;
+use crate::plan::facts::Facts;
 use crate::plan::facts::conditions;
 use crate::plan::facts::operation_log;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::{Facts, GetResult};
 use crate::plan::outcome;
 use crate::plan::outcome::release;
 use crate::plan::step::interpreter::Interpreter;
-use crate::plan::step::{Requeue, Step, foreign, settled};
+use crate::plan::step::{Requeue, Step, settled};
 use crate::terms::failure::Operation;
 use crate::terms::target::Target;
 
@@ -156,12 +153,6 @@ impl Reconciliation<'_> {
         let Some((account, desired)) = self.account_and_spec() else {
             return Ok(RoundEnd::Again);
         };
-        let settle_time = self.facts.settings.settle_time;
-        if self.context.deleted.may_lack_some(settle_time)
-            && let Some(end) = self.check_is_there(&account, &row).await?
-        {
-            return Ok(end);
-        }
         let Ok(_place_lock) = self.lock_place(&account, &desired.place).await else {
             return Ok(RoundEnd::Again);
         };
@@ -186,32 +177,17 @@ impl Reconciliation<'_> {
                 row.id
             );
             self.publish_event(EventType::Normal, Reason::Adopted, &note);
+            self.look_again_if_young();
         }
         Ok(RoundEnd::Again)
     }
 
-    /// Asks for a row that is to be taken over by its id: a process that has just begun does not know what the one before it deleted, and
-    /// a list that lags still shows. `None`: it is there.
-    async fn check_is_there(
-        &mut self,
-        account: &Arc<SharedAccount>,
-        row: &Row,
-    ) -> Result<Option<RoundEnd>, ClusterError> {
-        let Ok(token) = self.token(account, CallPurpose::Question).await? else {
-            return Ok(Some(RoundEnd::Again));
-        };
-        let Ok(get_result) = self.wait(Box::pin(account.get_by_id(token, &row.id))).await else {
-            return Ok(Some(RoundEnd::Again));
-        };
-        match get_result {
-            GetResult::Row(_) => Ok(None),
-            GetResult::Unknown(failure) => self.write_failure(&failure).await.map(Some),
-            GetResult::Gone | GetResult::Unasked => {
-                let accounts = &self.context.accounts;
-                accounts.void_place(account.target(), &row.place);
-                let rest = foreign::wait_for_list_to_lack(&self.facts, row);
-                self.write_requeue(rest).await.map(Some)
-            }
+    /// A process that has just begun does not know what the one before it deleted, and a list that lags still shows that: whether what was
+    /// taken over is there is looked at when the list must have caught up.
+    fn look_again_if_young(&self) {
+        let settle_time = self.facts.settings.settle_time;
+        if self.context.deleted.may_lack_some(settle_time) {
+            self.memory(|memory| memory.look_at = Some(Instant::now() + settle_time));
         }
     }
 

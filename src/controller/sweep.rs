@@ -5,6 +5,7 @@
 //! that hangs or fails delays only itself.
 
 mod accounts;
+mod compare;
 mod gauge;
 mod inventories;
 mod missing;
@@ -22,25 +23,19 @@ use tracing::debug;
 use super::account::SharedAccount;
 use super::context::Context;
 use super::memory::ObjectMemory;
-use super::memory::comparison::LastComparison;
 use super::memory::sighting::Sighting;
 use super::store::{KeptObject, ObjectStore};
 use crate::api::RecordingCallback;
-use crate::declared::parse;
 use crate::hash::hash;
 use crate::live::looks::Inventory;
-use crate::plan::facts::operation_log;
-use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
-use crate::plan::facts::row::Row;
-use crate::plan::facts::time::{earlier, later};
+use crate::plan::facts::time::earlier;
 use crate::plan::facts::{GetResult, Observed};
-use crate::plan::ownership::Sight;
-use crate::plan::step::drift;
 use crate::platform::quota::Lane;
 use crate::terms::failure::{Class, Failure};
 use accounts::{Caller, Group, ServedObjects, groups, identify, is_at_home};
-use missing::{MissingRows, confirm_missing};
+use compare::compare_rows;
+use missing::confirm_missing;
 use rounds::rounds;
 
 /// So many sweeps in a row are told that see nothing of an object: refused, or without its row, which can't be asked for.
@@ -197,109 +192,6 @@ fn pause_after(failure: &Failure, pause: Duration) -> Duration {
     } else {
         pause
     }
-}
-
-/// Hands every row that is news to its object, unless that goes meanwhile. Gives the objects whose row is missing.
-async fn compare_rows(
-    context: &Context,
-    account: &SharedAccount,
-    served: &ServedObjects,
-    inventory: &Inventory,
-) -> MissingRows {
-    let begun = cloud_time(context, account, inventory);
-    let mut missing = MissingRows::default();
-    let comparison = LastComparison {
-        at: Instant::now(),
-        project: Some(inventories::swept(context, account, inventory)),
-    };
-    for kept in served {
-        consume_budget().await;
-        if !context.index.has(&kept.uid) {
-            continue;
-        }
-        let object = kept.unpack();
-        let place = parse::place(&object.spec);
-        let refused = inventory.refusal(place.domain());
-        if let Some(refused) = refused {
-            note_failed_sweep(context, std::slice::from_ref(kept), refused);
-        }
-        let is_covered = inventory.covers(place.domain());
-        if is_covered || refused.is_some() {
-            context.memories.with(&kept.uid, |memory| {
-                memory.comparison = Some(comparison.clone());
-            });
-        }
-        if !is_covered {
-            continue;
-        }
-        let rows = rows_at_place(inventory, &place, id(&object));
-        let rows = context.deleted.without_deleted(account.target(), rows);
-        let rows = rows.as_slice();
-        let status = object.status.is_some();
-        let status = status.then(|| parse::status(&object, begun));
-        let last_write = status.as_ref().and_then(operation_log::last_write);
-        let is_missing = id(&object).is_some_and(|id| !rows.iter().any(|row| row.id == id));
-        if is_missing && status.as_ref().is_some_and(operation_log::is_created_again) {
-            // It is known to be gone, and whoever makes it again looks before each attempt.
-            continue;
-        }
-        let settle_time = context.settings.settle_time;
-        let target = account.target();
-        let shows_plan = status.as_ref().is_some_and(|status| status.plan.is_some());
-        let sight = Sight {
-            rows,
-            is_gone: false,
-        };
-        let owner = context
-            .index
-            .owner_elsewhere(&kept.uid, &place, target, sight);
-        let (baseline, wrote, has_another_owner) = context.memories.with(&kept.uid, |memory| {
-            memory.seen_by = Some(account.identity_account().key().clone());
-            if !is_missing {
-                memory.sees_again();
-            }
-            let write = last_write.filter(|at| begun >= *at);
-            if let (Some(write), Some(status), [row]) = (write, &status, rows) {
-                memory.note_row(write, status, row);
-            }
-            let has_another_owner = shows_plan && !memory.was_decided_with(owner.as_ref());
-            (memory.baseline(last_write), memory.wrote, has_another_owner)
-        });
-        // What this process wrote itself is not older for what a header says: the monotonic clock tells how long that was before.
-        let wrote = wrote.map(|at| match inventory.begun.checked_duration_since(at) {
-            Some(before) => earlier(begun, before),
-            None => later(begun, at.duration_since(inventory.begun)),
-        });
-        let counts = begun >= drift::looks_count_from(last_write, wrote, settle_time);
-        missing.count += usize::from(is_missing);
-        if is_missing && counts {
-            missing.objects.push(Arc::clone(kept));
-        } else if is_missing
-            || has_another_owner
-            || status.is_none_or(|status| drift::needs_decision(&status, baseline, rows))
-        {
-            let observed = Observed::seen(begun, rows.to_vec(), false);
-            let seen = sighting(account, inventory, observed, None);
-            hand_over(context, kept, seen);
-        } else {
-            // What an earlier sweep showed, if it still waits for a decision, is over.
-            context.memories.with(&kept.uid, |memory| {
-                memory.news.take_if(|news| news.not_found.is_none());
-            });
-        }
-    }
-    missing
-}
-
-/// The rows at a place. What our own create was answered with another place is ours all the same, and lies where the cloud says.
-fn rows_at_place(inventory: &Inventory, place: &Place, id: Option<&str>) -> Vec<Row> {
-    let rows = inventory.at_place(place);
-    let is_own = |row: &&Row| Some(row.id.as_str()) == id;
-    if id.is_none() || rows.iter().any(|row| is_own(&row)) {
-        return rows.to_vec();
-    }
-    let elsewhere = inventory.rows.iter().find(is_own);
-    elsewhere.into_iter().chain(rows).cloned().collect()
 }
 
 /// The recorded id.

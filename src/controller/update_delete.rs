@@ -14,6 +14,7 @@ use crate::cluster::object::{ObjectVersion, is_stale};
 use crate::controller::account::SharedAccount;
 use crate::controller::allowance::CallPurpose;
 use crate::controller::memory::sighting::Sighting;
+use crate::controller::memory::unwritten::UnwrittenStatus;
 use crate::controller::reconciliation::{ObjectChanged, PlannedAt, Reconciliation, RoundEnd};
 use crate::controller::refused_writes::PUT_BACK;
 use crate::declared::parse;
@@ -23,7 +24,7 @@ use crate::live::codes;
 use crate::live::sign_key::SignKey;
 use crate::plan::facts::place::Place;
 use crate::plan::facts::reason::Reason;
-use crate::plan::facts::{CrdPresence, Desired, GetResult, Observed};
+use crate::plan::facts::{CrdPresence, Desired, Facts, GetResult, Observed};
 use crate::plan::outcome::release;
 use crate::plan::outcome::{self, Receipt};
 use crate::platform::quota::Token;
@@ -66,8 +67,8 @@ impl Reconciliation<'_> {
             self.publish_event(EventType::Warning, Reason::Drifted, &note);
         }
         let (row, receipt) = (answer.value.as_ref(), receipt(&answer));
-        let status = outcome::after_update(&self.facts, &desired, row, receipt);
-        self.end_change(status, RoundEnd::Again).await
+        let outcome = |facts: &Facts| outcome::after_update(facts, &desired, row, receipt.clone());
+        self.end_change(outcome, RoundEnd::Again).await
     }
 
     /// DELETEs an id that is ours. `None`: go on deciding.
@@ -118,8 +119,8 @@ impl Reconciliation<'_> {
         if self.facts.object.deleting {
             return Ok(None);
         }
-        let status = outcome::after_delete(&self.facts, receipt);
-        self.end_change(status, RoundEnd::Again).await.map(Some)
+        let outcome = |facts: &Facts| outcome::after_delete(facts, receipt.clone());
+        self.end_change(outcome, RoundEnd::Again).await.map(Some)
     }
 
     /// Sends a change, and notes that. `None` when its answer is not waited for any more.
@@ -259,25 +260,27 @@ impl Reconciliation<'_> {
             self.context.metrics.api_outcome_unknown();
         }
         let now = self.to_cloud_time(Instant::now());
-        let (status, again) = outcome::after_failure(&self.facts, failure, advice(failure), now);
+        let outcome = |facts: &Facts| outcome::after_failure(facts, failure, advice(failure), now);
+        let (status, again) = outcome(&self.facts);
         self.again = Some(again);
         let next = RoundEnd::After(again.duration_since(now).unsigned_abs());
         if failure.operation.is_change() {
-            self.end_change(status, next).await
+            self.end_change(|facts| outcome(facts).0, next).await
         } else {
             self.end(status, next).await
         }
     }
 
-    /// Writes the outcome of a change. Where only metadata or spec changed meanwhile it holds all the same: a change that is forgotten,
-    /// or its failure, is believed undone, or made again without a pause.
+    /// Writes the outcome of a change. It holds whatever was changed meanwhile, be it the status, as long as that names the same callback:
+    /// a change that is forgotten, or its failure, is believed undone, or made again without a pause.
     async fn end_change(
         &mut self,
-        status: Status,
+        outcome: impl Fn(&Facts) -> Status,
         mut next: RoundEnd,
     ) -> Result<RoundEnd, ClusterError> {
-        let planned_on = self.stored();
+        let mut planned_on = self.stored();
         for _ in 0..5 {
+            let status = outcome(&self.facts);
             let version = ObjectVersion::of(&self.object);
             let objects = &self.context.objects;
             match objects.write_status(&self.object, &version, &status).await {
@@ -288,8 +291,14 @@ impl Reconciliation<'_> {
                         self.keep_unwritten(planned_on, status);
                         return Err(error);
                     }
-                    if self.stored() != planned_on {
-                        return Ok(RoundEnd::Again);
+                    let stored = self.stored();
+                    if stored != planned_on {
+                        let was_stored = self.facts.status == planned_on;
+                        if !was_stored || !UnwrittenStatus::say_the_same(&stored, &planned_on) {
+                            return Ok(RoundEnd::Again);
+                        }
+                        self.facts.status = stored.clone();
+                        planned_on = stored;
                     }
                     next = RoundEnd::Again;
                 }
@@ -299,7 +308,7 @@ impl Reconciliation<'_> {
                 }
             }
         }
-        self.keep_unwritten(planned_on, status);
+        self.keep_unwritten(planned_on, outcome(&self.facts));
         Ok(RoundEnd::Again)
     }
 

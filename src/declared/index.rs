@@ -17,7 +17,6 @@ use crate::api::RecordingCallback;
 use crate::lock::lock;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
-use crate::plan::facts::record::Record;
 use crate::plan::ownership::Sight;
 use crate::sparse::Sparse as _;
 use crate::terms::target::Target;
@@ -65,57 +64,7 @@ impl Index {
         }
         let was_first = tables.is_first(&uid, self.settle_time);
         let before = tables.take(&uid);
-        let status = object.status.as_ref();
-        let closed = status.and_then(|status| status.closed_operation.as_deref());
-        let record = parse::record(object);
-        let open = record.as_ref().is_some_and(|r| r.is_open(closed));
-        let newest = record.as_ref().filter(|_| open).and_then(Record::newest);
-        let attempt = newest.map(|newest| {
-            let seen = before.as_ref().and_then(|entry| entry.attempt.clone());
-            let seen = seen.filter(|(id, _)| **id == *newest.id);
-            seen.unwrap_or_else(|| (newest.id.as_str().into(), Instant::now()))
-        });
-        let meta = parse::object(object);
-        let id = status.and_then(|status| status.callback_id.as_deref());
-        let recorded = status.filter(|_| id.is_some());
-        let recorded = recorded.and_then(|status| status.target.as_ref());
-        let recorded = recorded.map(|target| (target.project_id.clone(), target.endpoint.clone()));
-        let attempted = record.map(|record| (record.target.project_id, record.target.endpoint));
-        let project = recorded.or(attempted);
-        let known = before.as_ref().and_then(|entry| entry.project.clone());
-        let project = match (project, known) {
-            (Some(project), Some(known)) if *known == project => Some(known),
-            (Some(project), _) => Some(Arc::new(project)),
-            (None, known) => known,
-        };
-        // Who is let go names nothing any more. One that does lost its finalizer before: its callback is still to be deleted.
-        let names_nothing = id.is_none() && !open;
-        let let_go = meta.deleting && !meta.finalizer && names_nothing;
-        let held = before.as_ref().filter(|before| before.id.as_deref() == id);
-        let held_since = id.map(|_| held.and_then(|held| held.held_since));
-        let held_since = held_since.map(|since| since.unwrap_or_else(Instant::now));
-        let entry = IndexEntry {
-            name: meta.full_name().into(),
-            uid: uid.into(),
-            place: Arc::new(parse::place(&object.spec)),
-            project,
-            looked_at: before.as_ref().and_then(|entry| entry.looked_at.clone()),
-            look_failed: before.as_ref().and_then(|entry| entry.look_failed),
-            let_go,
-            attempt,
-            observes: parse::policies(&object.spec).observe,
-            created: object
-                .metadata
-                .creation_timestamp
-                .as_ref()
-                .map(|time| time.0),
-            open,
-            deleting: meta.deleting,
-            id: id.map(Arc::from),
-            held_since,
-            version,
-            rank: None,
-        };
+        let entry = IndexEntry::of(object, before.as_deref());
         let claimed = before.as_ref().map(|entry| entry.claim());
         let claimed = claimed.unwrap_or_default();
         let (claim, place) = (entry.claim(), Arc::clone(&entry.place));

@@ -44,20 +44,23 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Eq, Deserialize)]
-    struct Answer {
+    struct SmallPage {
         total: u64,
         name: Option<String>,
     }
 
     #[test]
     fn only_an_object_is_read() {
-        let read = |body: &str| read_object::<Answer>(body.as_bytes());
+        let read = |body: &str| read_object::<SmallPage>(body.as_bytes());
         let name = Some("one".to_owned());
         assert_eq!(
             read(r#" {"name": "one", "other": [], "total": 1}"#),
-            Ok(Answer { total: 1, name })
+            Ok(SmallPage { total: 1, name })
         );
-        assert!(serde_json::from_str::<Answer>("[0, null]").is_ok(), "serde");
+        assert!(
+            serde_json::from_str::<SmallPage>("[0, null]").is_ok(),
+            "serde"
+        );
         for body in ["[0, null]", "[]", "null", "0", "", r#"{"total": 1} {}"#] {
             let problem = read(body).unwrap_err();
             assert!(

@@ -66,33 +66,39 @@ async fn a_lost_change_is_told_although_the_spec_is_edited_meanwhile() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_change_keeps_its_backoff_although_the_metadata_is_edited_meanwhile() {
-    let (script, mut world) = Script::with_world();
-    world.start();
-    settle(&world, "push", &spec("push")).await;
-    script.cloud(|call| match call.method {
-        Method::PUT => CloudCallFate {
-            carried_out: false,
-            after: Duration::from_secs(2),
-            answer: TroubledAnswer::Reply(reply(
-                400,
-                r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
-            )),
-            ..CloudCallFate::default()
-        },
-        _ => CloudCallFate::default(),
-    });
-    edit(&world, &json!(OTHER));
-    world.pass(Duration::from_secs(1)).await;
-    let touched = json!({"metadata": {"annotations": {"team": "media"}}});
-    world.merge("push", &touched);
-    world.pass(Duration::from_secs(5)).await;
-    assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
-    let status = push(&world)["status"].clone();
-    assert_eq!(status["failures"], 1, "{status}");
-    assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{status}");
-    world.pass(Duration::from_secs(3)).await;
-    assert_eq!(world.count(&Method::PUT), 2, "{}", world.story.whole());
+async fn a_refused_change_keeps_its_backoff_whatever_of_the_object_is_written_meanwhile() {
+    for touched in [
+        json!({"metadata": {"annotations": {"team": "media"}}}),
+        json!({"status": {"deletionPolicy": "by somebody else"}}),
+        json!({"status": {"failures": 7}}),
+    ] {
+        let (script, mut world) = Script::with_world();
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        script.cloud(|call| match call.method {
+            Method::PUT => CloudCallFate {
+                carried_out: false,
+                after: Duration::from_secs(2),
+                answer: TroubledAnswer::Reply(reply(
+                    400,
+                    r#"{"error_code":"LIVE.100011001","error_msg":"Request Illegal"}"#,
+                )),
+                ..CloudCallFate::default()
+            },
+            _ => CloudCallFate::default(),
+        });
+        edit(&world, &json!(OTHER));
+        world.pass(Duration::from_secs(1)).await;
+        world.merge("push", &touched);
+        world.pass(Duration::from_secs(5)).await;
+        assert_eq!(world.count(&Method::PUT), 1, "{}", world.story.whole());
+        let status = push(&world)["status"].clone();
+        let before = touched["status"]["failures"].as_i64().unwrap_or_default();
+        assert_eq!(status["failures"], before + 1, "{status}");
+        assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{status}");
+        world.pass(Duration::from_mins(11)).await;
+        assert!(world.count(&Method::PUT) > 1, "{}", world.story.whole());
+    }
 }
 
 /// The token of a user is refused, and the next is long in coming.

@@ -7,8 +7,12 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::ranks::{ProjectAddress, Rank};
+use crate::api::RecordingCallback;
+use crate::api::status::Status;
+use crate::declared::parse;
 use crate::plan::facts::OtherOwner;
 use crate::plan::facts::place::Place;
+use crate::plan::facts::record::Record;
 use crate::plan::facts::row::Row;
 use crate::plan::ownership::{
     Candidate, ClaimAfar, Sight, find_owner_over_addresses, reserves_place,
@@ -45,6 +49,45 @@ pub(super) struct IndexEntry {
 }
 
 impl IndexEntry {
+    /// What there is to keep of an object as it is now. What is not written on it, and was seen before, goes on.
+    pub(super) fn of(object: &RecordingCallback, before: Option<&Self>) -> Self {
+        let status = object.status.as_ref();
+        let closed = status.and_then(|status| status.closed_operation.as_deref());
+        let record = parse::record(object);
+        let open = record.as_ref().is_some_and(|r| r.is_open(closed));
+        let newest = record.as_ref().filter(|_| open).and_then(Record::newest);
+        let attempt = newest.map(|newest| {
+            let seen = before.and_then(|entry| entry.attempt.clone());
+            let seen = seen.filter(|(id, _)| **id == *newest.id);
+            seen.unwrap_or_else(|| (newest.id.as_str().into(), Instant::now()))
+        });
+        let meta = parse::object(object);
+        let id = status.and_then(|status| status.callback_id.as_deref());
+        // Who is let go names nothing any more. One that does lost its finalizer before: its callback is still to be deleted.
+        let names_nothing = id.is_none() && !open;
+        let held = before.filter(|before| before.id.as_deref() == id);
+        let held_since = id.map(|_| held.and_then(|held| held.held_since));
+        let created = object.metadata.creation_timestamp.as_ref();
+        Self {
+            name: meta.full_name().into(),
+            uid: meta.uid.as_str().into(),
+            place: Arc::new(parse::place(&object.spec)),
+            project: project_of(status, record.as_ref(), before),
+            looked_at: before.and_then(|entry| entry.looked_at.clone()),
+            look_failed: before.and_then(|entry| entry.look_failed),
+            let_go: meta.deleting && !meta.finalizer && names_nothing,
+            attempt,
+            observes: parse::policies(&object.spec).observe,
+            created: created.map(|time| time.0),
+            open,
+            deleting: meta.deleting,
+            id: id.map(Arc::from),
+            held_since: held_since.map(|since| since.unwrap_or_else(Instant::now)),
+            version: parse::version(object),
+            rank: None,
+        }
+    }
+
     /// Whether it only looks, or not even that.
     pub(super) fn wants_nothing(&self) -> bool {
         self.observes || self.let_go
@@ -100,6 +143,26 @@ impl IndexEntry {
             has_looked,
             deleting: self.deleting,
         }
+    }
+}
+
+/// Where what an object holds lies, or else what its record may have made; as it was known before where it says neither. One that is known
+/// is kept once.
+fn project_of(
+    status: Option<&Status>,
+    record: Option<&Record>,
+    before: Option<&IndexEntry>,
+) -> Option<Arc<ProjectAddress>> {
+    let recorded = status.filter(|status| status.callback_id.is_some());
+    let recorded = recorded.and_then(|status| status.target.as_ref());
+    let recorded = recorded.map(|target| (target.project_id.clone(), target.endpoint.clone()));
+    let attempted = record.map(|record| &record.target);
+    let attempted = || attempted.map(|at| (at.project_id.clone(), at.endpoint.clone()));
+    let known = before.and_then(|entry| entry.project.clone());
+    match (recorded.or_else(attempted), known) {
+        (Some(project), Some(known)) if *known == project => Some(known),
+        (Some(project), _) => Some(Arc::new(project)),
+        (None, known) => known,
     }
 }
 

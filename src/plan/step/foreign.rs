@@ -2,12 +2,11 @@
 
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::row::Row;
-use crate::plan::facts::time::later;
 use crate::plan::facts::{Adoption, Desired, Facts, difference};
 use crate::plan::step::backoff::next_look;
 use crate::plan::step::preconditions::wait_for_lists;
 use crate::plan::step::situation::{Situation, Stage};
-use crate::plan::step::{Requeue, Step, requeue};
+use crate::plan::step::{Step, requeue};
 
 /// A row lies at our place that is not ours: the policy decides.
 pub(in crate::plan) fn decide_foreign(facts: &Facts, desired: &Desired, row: &Row) -> Step {
@@ -47,16 +46,6 @@ fn adopt(facts: &Facts, row: &Row) -> Step {
     } else {
         wait_for_lists(facts, Reason::Creating)
     }
-}
-
-/// A row that is to be taken over is gone by its id: a list that lags shows for a while what somebody deleted.
-pub fn wait_for_list_to_lack(facts: &Facts, row: &Row) -> Requeue {
-    let message = format!(
-        "The list shows the callback {} here, which is gone by its id: it is looked again when the list must have caught up.",
-        row.id
-    );
-    let situation = Situation::new(Reason::Creating, Stage::Progressing, message);
-    Requeue::new(situation).until(later(facts.now, facts.settings.settle_time))
 }
 
 /// Several rows, none of which may be touched.
