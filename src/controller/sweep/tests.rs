@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use tokio::time::sleep;
 
 use super::*;
+use crate::plan::facts::time::later;
 
 const INTERVAL: Duration = Duration::from_mins(1);
 
