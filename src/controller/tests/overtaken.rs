@@ -96,7 +96,7 @@ async fn a_refused_change_keeps_its_backoff_whatever_of_the_object_is_written_me
         let before = touched["status"]["failures"].as_i64().unwrap_or_default();
         assert_eq!(status["failures"], before + 1, "{status}");
         assert_eq!(verdict(&push(&world)).1, "RequestRejected", "{status}");
-        world.pass(Duration::from_mins(11)).await;
+        world.pass(Duration::from_mins(13)).await;
         assert!(world.count(&Method::PUT) > 1, "{}", world.story.whole());
     }
 }
