@@ -125,7 +125,10 @@ pub(in crate::plan) fn is_known(facts: &Facts, row: &Row) -> bool {
 /// Whether the row is what the cloud made of our last write, whose answer had no body.
 fn is_answer(facts: &Facts, row: &Row) -> bool {
     let is_empty = facts.status.remote.as_ref().is_some_and(is_unseen);
-    is_empty && !changed_after(facts, row) && !is_untouched(facts, row)
+    // Not by what the status states alone: an answer may have been dated in the future, and what others write until then is not ours.
+    let times = row.update_time.zip(facts.last_write);
+    let is_later = times.is_some_and(|(changed, ours)| changed > ours);
+    is_empty && !is_later && !is_untouched(facts, row)
 }
 
 /// Whether what the row says may be our own doing: an update that was given up, and that the cloud carried out later than the one that was

@@ -6,12 +6,13 @@ use super::given::{FactsChange, held, keyed, record, set_ready, with};
 use super::levels::settled;
 use super::world::content;
 use super::world::process::failure;
-use crate::api::status::PlanStatus;
+use crate::api::status::{PlanStatus, RemoteStatus};
 use crate::plan::facts::reason::Reason;
 use crate::plan::facts::time::later;
 use crate::plan::facts::{Desired, Facts, Observed, SignKeyState, operation_log};
 use crate::plan::outcome::{self, Receipt};
 use crate::plan::step::Requeue;
+use crate::plan::step::drift::{RowDrift, detect};
 use crate::plan::step::held::{is_as_sent, is_key_as_sent};
 use crate::plan::step::settled as rules;
 use crate::plan::step::situation::{Situation, Stage};
@@ -268,4 +269,27 @@ fn an_update_that_was_given_up_is_looked_after_when_its_settle_time_is_over() {
         ..rest
     };
     assert_eq!(rules::rechecked_update(&facts, &put_off), None);
+}
+
+/// The answer to our last write had no body, and a `Date` that was an hour off: a process that came after it knows when it saw that first.
+#[test]
+fn what_others_write_after_a_write_that_was_dated_ahead_is_no_wording_of_the_cloud() {
+    let (facts, row, _) = settled();
+    let facts = with(&facts, &|it| {
+        it.last_write = Some(it.now);
+        it.status.operations[0].time = Some(later(it.now, Duration::from_hours(1)));
+        it.status.remote = Some(RemoteStatus {
+            id: it.status.callback_id.clone(),
+            ..RemoteStatus::default()
+        });
+    });
+    let stands = |changed| {
+        let mut row = row.clone();
+        row.content.url = content(3).url.map(Into::into);
+        row.update_time = Some(changed);
+        detect(&facts, &desired(&facts), &row)
+    };
+    assert!(matches!(stands(facts.now), RowDrift::Normalized(_)));
+    let by_others = later(facts.now, Duration::from_secs(1));
+    assert_eq!(stands(by_others), RowDrift::Different);
 }
