@@ -81,7 +81,7 @@ impl DeletedIds {
         self.since.elapsed() < settle_time + FRESH.unsigned_abs()
     }
 
-    /// An id of this project was deleted through this address, or is known to be gone there. `created` is when the row was that had it.
+    /// An id of this project was deleted through this address, or is known to be gone there. `created` is the latest that the row was created which had it.
     pub(super) fn add(&self, target: &Target, id: &str, created: Option<Timestamp>) {
         let key = self.key(target, id);
         self.lately().note(key, created, Instant::now());

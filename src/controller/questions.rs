@@ -245,7 +245,8 @@ impl<P: Presence> Reconciliation<'_, P> {
         facts.next_attempt = facts.next_attempt.map(|next| shifted(next, by));
         facts.rewrites.repaired = facts.rewrites.repaired.map(|at| shifted(at, by));
         // What the status states stands by itself; only how late it can have been moves along.
-        let (stated, now) = (operation_log::last_write(&facts.status), facts.now);
+        let stated = operation_log::last_write(&facts.status);
+        let now = self.to_cloud_time(Instant::now());
         self.facts.last_write = stated.map(|at| self.memory(|memory| memory.last_write(at, now)));
     }
 

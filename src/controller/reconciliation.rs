@@ -226,7 +226,7 @@ impl<'a, P: Presence> Reconciliation<'a, P> {
 
     /// A callback was deleted through this account, or is gone there.
     pub(super) fn note_deleted(&mut self, account: &SharedAccount, id: &str) {
-        let created = self.facts.created(id);
+        let created = self.facts.created_before(id);
         self.context.deleted.add(account.target(), id, created);
         self.facts.deleted.insert(id.to_owned());
         self.facts.observed = Observed::Unasked;

@@ -139,6 +139,12 @@ impl Reconciliation<'_> {
         if self.is_deleted(account.target(), &row.id) {
             return Ok(RoundEnd::Again);
         }
+        let (index, uid) = (&self.context.index, &self.facts.object.uid);
+        let held = index.held_by_others(uid, std::iter::once(&*row.id));
+        // The create of another may have ended while the place was waited for.
+        if !held.is_empty() && !self.facts.is_recorded(&row) {
+            return Ok(RoundEnd::Again);
+        }
         let status = outcome::after_claim(&self.facts, &desired, &record, &row);
         let is_made = !self.facts.is_recorded(&row);
         // Another process may have closed the record since it was read; then the row is not known to be ours.

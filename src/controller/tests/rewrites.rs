@@ -8,8 +8,8 @@ use live_simulator::{LoggedOperation, RowPatch, ScriptedFault};
 use serde_json::json;
 
 use super::object::{domain, spec, verdict};
-use super::script::{becomes, settle};
-use super::trouble::{Peace, Troubled};
+use super::script::{Script, becomes, settle};
+use super::trouble::{CloudCallFate, Peace, Troubled, TroubledAnswer, reply};
 use super::world::ControllerWorld;
 
 const OURS: &str = "https://hooks.example.com/record";
@@ -106,6 +106,40 @@ async fn what_the_cloud_made_of_our_write_is_no_drift_after_it_was_only_looked_a
     becomes(&world, "True", "Normalized", soon).await;
     world.pass(Duration::from_mins(5)).await;
     assert_eq!(puts(&world).len(), 1, "{}", world.story.whole());
+}
+
+/// The repair is answered as if the callback were gone, be that so or not.
+#[tokio::test(start_paused = true)]
+async fn a_repair_that_is_answered_gone_is_looked_at() {
+    for is_gone in [false, true] {
+        let (script, mut world) = Script::with_world();
+        world.configure(|config| config.resync_interval = Duration::from_mins(1));
+        world.start();
+        settle(&world, "push", &spec("push")).await;
+        script.cloud(|call| match call.method {
+            Method::PUT => CloudCallFate {
+                carried_out: false,
+                after: Duration::from_secs(1),
+                answer: TroubledAnswer::Reply(reply(404, r#"{"error_code": "LIVE.103011019"}"#)),
+                ..CloudCallFate::default()
+            },
+            _ => CloudCallFate::default(),
+        });
+        rewrite(&world, "https://drift.example.com/");
+        let is_sent = |world: &ControllerWorld| puts(world).len() == 1;
+        assert!(world.until(Duration::from_mins(2), is_sent).await);
+        if is_gone {
+            let id = world.rows(&domain("push"))[0].id.clone();
+            world.cloud().delete_row(&id);
+            world.pass(Duration::from_secs(40)).await;
+            let rows = world.rows(&domain("push"));
+            assert_eq!(rows.len(), 1, "{}", world.story.whole());
+            becomes(&world, "True", "Available", Duration::ZERO).await;
+        } else {
+            becomes(&world, "False", "RequestRejected", Duration::from_secs(40)).await;
+            assert!(puts(&world).len() <= 3, "{}", world.story.whole());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,9 +41,9 @@ impl Facts {
         seen.any(|row| self.is_recorded(row))
     }
 
-    /// When the callback of this id was created: as a row tells it that was seen or is remembered; else, by either of two clocks, not later
-    /// than we last wrote it.
-    pub fn created(&self, id: &str) -> Option<Timestamp> {
+    /// The latest that the callback of this id was created, by whatever clock: as a row tells it that was seen or is remembered, else not
+    /// later than we last wrote it.
+    pub fn created_before(&self, id: &str) -> Option<Timestamp> {
         let mut seen = self.observed.rows().iter();
         let seen = seen.find(|row| row.id == id);
         let remembered = || {
@@ -53,13 +53,10 @@ impl Facts {
                 .ok()
                 .filter(|_| remote.id.as_deref() == Some(id))
         };
-        let wrote = || {
-            let at = self.last_write.filter(|_| self.id() == Some(id))?;
-            Some(shifted(at, OLDER))
-        };
-        seen.and_then(|row| row.create_time)
-            .or_else(remembered)
-            .or_else(wrote)
+        let wrote = || self.last_write.filter(|_| self.id() == Some(id));
+        let created = seen.and_then(|row| row.create_time);
+        let created = created.or_else(remembered).or_else(wrote)?;
+        Some(shifted(created, OLDER))
     }
 
     /// Whether a row is ours: its id is recorded here, or the record says that we made it and nobody else holds it.

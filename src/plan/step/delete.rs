@@ -150,7 +150,10 @@ fn through_another_address(facts: &Facts, target: &Target, id: &str) -> Step {
 /// since nothing shows that any more afterwards.
 fn look_through_another_address(facts: &Facts, target: &Target, record: &Record) -> Step {
     if let (Some(row), Ok(_)) = (facts.own_row(), &facts.desired) {
-        return Step::Claim(row.clone());
+        return match creating_beside(facts, row) {
+            Some(owner) => wait_for_create_of(owner, facts, row),
+            None => Step::Claim(row.clone()),
+        };
     }
     let step = look_first(facts, record);
     if matches!(step, Step::Release { .. }) {
@@ -173,8 +176,7 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
     let is_recorded = |row: &&Row| facts.is_recorded(row);
     let mut rows = facts.observed.rows().iter();
     if let Some(row) = rows.find(|row| facts.is_ours(row) && !(stays && is_recorded(row))) {
-        let creating = facts.other_owner.as_ref().filter(|it| it.creating);
-        return match creating.filter(|_| !facts.is_recorded(row)) {
+        return match creating_beside(facts, row) {
             Some(owner) => wait_for_create_of(owner, facts, row),
             None => delete_step(&row.id),
         };
@@ -203,6 +205,12 @@ fn look_first(facts: &Facts, record: &Record) -> Step {
             Step::Requeue(Requeue::new(situation).until(again))
         }
     }
+}
+
+/// Who may have made a row that is ours by a record alone.
+fn creating_beside<'a>(facts: &'a Facts, row: &Row) -> Option<&'a OtherOwner> {
+    let creating = facts.other_owner.as_ref().filter(|it| it.creating);
+    creating.filter(|_| !facts.is_recorded(row))
 }
 
 /// Another object has come to own the place and makes its callback there, which may say the same: whose a row is that no status names is told

@@ -167,7 +167,8 @@ pub(in crate::plan) fn backoff(facts: &Facts) -> Option<Timestamp> {
             .last_operation
             .as_ref()
             .is_some_and(operation_log::is_unknown_create);
-    let changed = facts.is_urged();
+    // What a change was answered with that a look has to judge is not put off either.
+    let changed = facts.is_urged() || facts.not_found.is_some();
     let holds = !changed && !waits_for_look && !facts.queued && !is_judged_anew(facts);
     (next > facts.now && holds).then_some(next)
 }

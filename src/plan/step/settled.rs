@@ -39,6 +39,8 @@ pub(in crate::plan) fn check_settled(facts: &Facts, desired: &Desired) -> Option
     let is_quiet = is_remembered(facts, desired)
         && facts.unanswered().is_none()
         && !facts.look_due
+        // A change was answered as if the callback were gone: a look decides whether to believe that.
+        && facts.not_found.is_none()
         && facts.observed == Observed::Unasked
         && !must_recheck(facts);
     is_quiet.then_some(held)
